@@ -1,0 +1,116 @@
+/**
+ * The arena: one shared `WebAssembly.Memory` for the process, cut into slabs.
+ *
+ * Views of it work with file and socket calls, compression and checksums; every thread's kernel sees it; its pages
+ * cost memory only once touched. It is made with its final size (initial = maximum), so no view is ever detached.
+ *
+ *   0 … reservedBytes      never a slab: kernels keep query tables and scratch here (see `data/kernel`)
+ *   reservedBytes … end    slabs of `slabBytes` each
+ *
+ * **Slabs are the credit**: who gets no slab stops reading and asks `whenFree`.
+ *
+ * Invariants
+ * I1 a slab's count of holders never goes below zero; at zero it is free at once and waiters run in order.
+ * I2 64 bytes at the end of the memory belong to no slab, so that vector loads may run past a document's end.
+ * I3 only the thread that made the arena hands out slabs; other threads get (offset, length) and never free.
+ */
+import { assert } from './errors.ts';
+
+const PAGE_BYTES = 65_536;
+
+export interface Slab {
+  readonly id: number;
+  /** Byte offset in the arena's memory. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  hold(): void;
+  release(): void;
+}
+
+export interface ArenaSettings {
+  readonly totalBytes: number;
+  readonly slabBytes: number;
+  readonly reservedBytes: number;
+}
+
+export const ARENA_DEFAULTS: ArenaSettings = {
+  totalBytes: 512 * 1024 * 1024,
+  slabBytes: 4 * 1024 * 1024,
+  reservedBytes: 16 * 1024 * 1024,
+};
+
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly slabBytes: number;
+  private readonly free: number[] = [];
+  private readonly holders: Int32Array;
+  private readonly waiters: (() => void)[] = [];
+  private readonly firstSlab: number;
+
+  constructor(settings: ArenaSettings = ARENA_DEFAULTS) {
+    const pages = Math.ceil(settings.totalBytes / PAGE_BYTES);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.slabBytes = settings.slabBytes;
+    this.firstSlab = settings.reservedBytes;
+    const count = Math.floor((this.bytes.length - settings.reservedBytes - 64) / settings.slabBytes);
+    assert(count > 0, 'I2: the arena holds no slab');
+    this.holders = new Int32Array(count);
+    for (let id = count - 1; id >= 0; id--) this.free.push(id);
+  }
+
+  get freeSlabs(): number {
+    return this.free.length;
+  }
+
+  get slabs(): number {
+    return this.holders.length;
+  }
+
+  /** A slab with one holder, or undefined when none is free. */
+  take(): Slab | undefined {
+    const id = this.free.pop();
+    if (id === undefined) return undefined;
+    this.holders[id] = 1;
+    return new ArenaSlab(this, id, this.firstSlab + id * this.slabBytes);
+  }
+
+  /** Calls back once when a slab is free; the caller tries `take` again. */
+  whenFree(callback: () => void): void {
+    if (this.free.length > 0) callback();
+    else this.waiters.push(callback);
+  }
+
+  /** @internal called by slabs */
+  count(id: number, change: 1 | -1): void {
+    const now = this.holders[id]! + change;
+    assert(now >= 0 && (change === -1 || now > 1), 'I1: slab used after it was freed');
+    this.holders[id] = now;
+    if (now > 0) return;
+    this.free.push(id);
+    this.waiters.shift()?.();
+  }
+}
+
+class ArenaSlab implements Slab {
+  readonly bytes: Uint8Array;
+  private readonly arena: Arena;
+  readonly id: number;
+  readonly offset: number;
+
+  constructor(arena: Arena, id: number, offset: number) {
+    this.arena = arena;
+    this.id = id;
+    this.offset = offset;
+    this.bytes = arena.bytes.subarray(offset, offset + arena.slabBytes);
+  }
+
+  hold(): void {
+    this.arena.count(this.id, 1);
+  }
+
+  release(): void {
+    this.arena.count(this.id, -1);
+  }
+}

@@ -1,0 +1,18 @@
+/** Front door of `base`: bytes, arena, clock, randomness, the I/O seam, errors, diagnostics, logs, metrics. */
+export { ARENA_DEFAULTS, Arena, type ArenaSettings, type Slab } from './arena.ts';
+export type { Diagnostic, Label, Severity, Span } from './diagnostic.ts';
+export {
+  assert,
+  type Details,
+  defineErrors,
+  definedErrors,
+  type ErrorFactory,
+  type ErrorRow,
+  MillraceError,
+  messageOf,
+  type Retry,
+  systemCode,
+  unreachable,
+} from './errors.ts';
+export type * from './io/types.ts';
+export { SeededRandom } from './random.ts';
