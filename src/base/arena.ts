@@ -1,22 +1,29 @@
 /**
- * The arena: one shared `WebAssembly.Memory` for the process, cut into slabs.
+ * The arena: one shared `WebAssembly.Memory` for the process, cut into ranges, one for each thread, and a thread's
+ * range into slabs.
  *
  * Views of it work with file and socket calls, compression and checksums; every thread's kernel sees it; its pages
  * cost memory only once touched. It is made with its final size (initial = maximum), so no view is ever detached.
  *
- *   0 … reservedBytes      never a slab: kernels keep query tables and scratch here (see `data/kernel`)
- *   reservedBytes … end    slabs of `slabBytes` each
+ *   start … start + reservedBytes   never a slab: the thread's kernel keeps query tables and scratch here
+ *   … end                           slabs of `slabBytes` each
  *
  * **Slabs are the credit**: who gets no slab stops reading and asks `whenFree`.
  *
  * Invariants
  * I1 a slab's count of holders never goes below zero; at zero it is free at once and waiters run in order.
- * I2 64 bytes at the end of the memory belong to no slab, so that vector loads may run past a document's end.
- * I3 only the thread that made the arena hands out slabs; other threads get (offset, length) and never free.
+ * I2 64 bytes at the end of a range belong to no slab, so that vector loads may run past a document's end.
+ * I3 only the thread that owns a range hands out its slabs; other threads get (offset, length) and never free.
  */
 import { assert } from './errors.ts';
 
 const PAGE_BYTES = 65_536;
+
+/** The process's memory: `bytes` of address space, touched page by page. */
+export function makeArenaMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / PAGE_BYTES);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}
 
 export interface Slab {
   readonly id: number;
@@ -28,34 +35,40 @@ export interface Slab {
 }
 
 export interface ArenaSettings {
-  readonly totalBytes: number;
   readonly slabBytes: number;
   readonly reservedBytes: number;
+  /** The thread's range of the memory, in bytes; the whole memory unless given. */
+  readonly start?: number;
+  readonly end?: number;
 }
 
 export const ARENA_DEFAULTS: ArenaSettings = {
-  totalBytes: 512 * 1024 * 1024,
   slabBytes: 4 * 1024 * 1024,
   reservedBytes: 16 * 1024 * 1024,
 };
 
 export class Arena {
   readonly memory: WebAssembly.Memory;
+  /** The whole memory, not only this range: offsets are the memory's. */
   readonly bytes: Uint8Array;
   readonly slabBytes: number;
+  /** The reserved part of the range. */
+  readonly reserved: { readonly offset: number; readonly length: number };
   private readonly free: number[] = [];
   private readonly holders: Int32Array;
   private readonly waiters: (() => void)[] = [];
   private readonly firstSlab: number;
 
-  constructor(settings: ArenaSettings = ARENA_DEFAULTS) {
-    const pages = Math.ceil(settings.totalBytes / PAGE_BYTES);
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    this.bytes = new Uint8Array(this.memory.buffer);
+  constructor(memory: WebAssembly.Memory, settings: ArenaSettings = ARENA_DEFAULTS) {
+    this.memory = memory;
+    this.bytes = new Uint8Array(memory.buffer);
     this.slabBytes = settings.slabBytes;
-    this.firstSlab = settings.reservedBytes;
-    const count = Math.floor((this.bytes.length - settings.reservedBytes - 64) / settings.slabBytes);
-    assert(count > 0, 'I2: the arena holds no slab');
+    const start = settings.start ?? 0;
+    const end = settings.end ?? this.bytes.length;
+    this.reserved = { offset: start, length: settings.reservedBytes };
+    this.firstSlab = start + settings.reservedBytes;
+    const count = Math.floor((end - this.firstSlab - 64) / settings.slabBytes);
+    assert(count > 0, 'I2: the range holds no slab');
     this.holders = new Int32Array(count);
     for (let id = count - 1; id >= 0; id--) this.free.push(id);
   }

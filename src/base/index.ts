@@ -1,5 +1,5 @@
 /** Front door of `base`: bytes, arena, clock, randomness, the I/O seam, errors, diagnostics, logs, metrics. */
-export { ARENA_DEFAULTS, Arena, type ArenaSettings, type Slab } from './arena.ts';
+export { ARENA_DEFAULTS, Arena, type ArenaSettings, makeArenaMemory, type Slab } from './arena.ts';
 export type { Diagnostic, Label, Severity, Span } from './diagnostic.ts';
 export {
   assert,
