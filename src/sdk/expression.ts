@@ -1,0 +1,135 @@
+/**
+ * Expressions of a plan, the same for TQL and SQL. Front ends make them, the engine runs them twice: by the row
+ * interpreter (the reference) and compiled over columns.
+ *
+ * Differences of meaning between languages are operations, never a dialect flag: `equal` is TQL's total equality;
+ * three-valued equality will be an operation of its own.
+ *
+ * Invariants
+ * I1 every expression carries the span of the text it came from, so that a warning has a place.
+ * I2 a `field` reads from the event (`this`); nothing else does but `this`, `meta` and `move`.
+ * I3 a `variable` is bound before the pipeline starts and never changes while it runs.
+ */
+import type { Span } from '../base/index.ts';
+import type { Value } from '../data/index.ts';
+
+export type ArithmeticOperation = 'add' | 'subtract' | 'multiply' | 'divide';
+export type ComparisonOperation = 'equal' | 'not_equal' | 'less' | 'less_equal' | 'greater' | 'greater_equal';
+export type MembershipOperation = 'in' | 'not_in';
+export type BinaryOperation = ArithmeticOperation | ComparisonOperation | MembershipOperation;
+
+export type RecordItem =
+  | { readonly kind: 'entry'; readonly key: string; readonly value: Expr }
+  | { readonly kind: 'spread'; readonly value: Expr };
+
+export type ListItem =
+  | { readonly kind: 'element'; readonly value: Expr }
+  | { readonly kind: 'spread'; readonly value: Expr };
+
+interface Spanned {
+  readonly span: Span;
+}
+
+export type ConstantExpr = Spanned & { readonly kind: 'constant'; readonly value: Value };
+/** A field of the event by a path of names; `quiet` (a `?`) suppresses the warning about a missing one. */
+export type FieldExpr = Spanned & { readonly kind: 'field'; readonly path: readonly string[]; readonly quiet: boolean };
+/** The field's value; the assignment that contains it removes the field from the event. */
+export type MoveExpr = Spanned & { readonly kind: 'move'; readonly path: readonly string[]; readonly quiet: boolean };
+export type CallExpr = Spanned & {
+  readonly kind: 'call';
+  readonly function: string;
+  readonly args: readonly Expr[];
+  readonly named: Readonly<Record<string, Expr>>;
+};
+export type LambdaExpr = Spanned & {
+  readonly kind: 'lambda';
+  readonly parameters: readonly string[];
+  readonly body: Expr;
+};
+
+export type Expr =
+  | ConstantExpr
+  | FieldExpr
+  | MoveExpr
+  | CallExpr
+  | LambdaExpr
+  | (Spanned & { readonly kind: 'variable'; readonly name: string })
+  | (Spanned & { readonly kind: 'parameter'; readonly name: string })
+  | (Spanned & { readonly kind: 'this' })
+  | (Spanned & { readonly kind: 'meta'; readonly name: string })
+  | (Spanned & { readonly kind: 'member'; readonly base: Expr; readonly name: string; readonly quiet: boolean })
+  | (Spanned & { readonly kind: 'index'; readonly base: Expr; readonly index: Expr; readonly quiet: boolean })
+  | (Spanned & { readonly kind: 'negate' | 'plus' | 'not'; readonly operand: Expr })
+  | (Spanned & {
+      readonly kind: 'binary';
+      readonly operation: BinaryOperation;
+      readonly left: Expr;
+      readonly right: Expr;
+    })
+  | (Spanned & { readonly kind: 'logic'; readonly operation: 'and' | 'or'; readonly left: Expr; readonly right: Expr })
+  /** `then if condition else otherwise`; without `otherwise` a false or null condition gives null. */
+  | (Spanned & {
+      readonly kind: 'choose';
+      readonly condition: Expr;
+      readonly then: Expr;
+      readonly otherwise: Expr | undefined;
+    })
+  /** `value else fallback`: the fallback where the value is null. */
+  | (Spanned & { readonly kind: 'fallback'; readonly value: Expr; readonly fallback: Expr })
+  | (Spanned & { readonly kind: 'record'; readonly items: readonly RecordItem[] })
+  | (Spanned & { readonly kind: 'list'; readonly items: readonly ListItem[] })
+  /** A format string: literal texts and expressions in their order. */
+  | (Spanned & { readonly kind: 'format'; readonly parts: readonly (string | Expr)[] });
+
+/** Where an assignment puts its value: a path of names, the whole event (empty path) or the schema name. */
+export type AssignmentTarget =
+  | { readonly kind: 'path'; readonly path: readonly string[]; readonly span: Span }
+  | { readonly kind: 'meta'; readonly name: string; readonly span: Span };
+
+export interface Assignment {
+  readonly target: AssignmentTarget;
+  readonly value: Expr;
+}
+
+/** Calls `visit` for the expression and everything inside it, parents first. */
+export function walkExpr(expr: Expr, visit: (expr: Expr) => void): void {
+  visit(expr);
+  for (const child of childrenOf(expr)) walkExpr(child, visit);
+}
+
+export function childrenOf(expr: Expr): readonly Expr[] {
+  switch (expr.kind) {
+    case 'constant':
+    case 'field':
+    case 'move':
+    case 'variable':
+    case 'parameter':
+    case 'this':
+    case 'meta':
+      return [];
+    case 'call':
+      return [...expr.args, ...Object.values(expr.named)];
+    case 'lambda':
+      return [expr.body];
+    case 'member':
+      return [expr.base];
+    case 'index':
+      return [expr.base, expr.index];
+    case 'negate':
+    case 'plus':
+    case 'not':
+      return [expr.operand];
+    case 'binary':
+    case 'logic':
+      return [expr.left, expr.right];
+    case 'choose':
+      return expr.otherwise ? [expr.condition, expr.then, expr.otherwise] : [expr.condition, expr.then];
+    case 'fallback':
+      return [expr.value, expr.fallback];
+    case 'record':
+    case 'list':
+      return expr.items.map(item => item.value);
+    case 'format':
+      return expr.parts.filter(part => typeof part !== 'string');
+  }
+}

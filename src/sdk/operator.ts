@@ -1,0 +1,65 @@
+/**
+ * `defineOperator`: one file tells the whole story of an operator: name, arguments, edges, examples, code.
+ * An operator that the plan's nodes can express gives `lower`; the others give `create`.
+ */
+import type { Diagnostic, Span } from '../base/index.ts';
+import type { Arguments, ArgumentsOf } from './arguments.ts';
+import type { EdgeKind, Node } from './plan.ts';
+import type { Sink, Source, StageContext, Transform } from './stage.ts';
+
+export interface OperatorTraits {
+  /** Keeps something between events; such a stage has a snapshot. */
+  readonly isStateful?: boolean;
+  /** Gives nothing before its input has ended. */
+  readonly isBlocking?: boolean;
+}
+
+export interface OperatorExample {
+  readonly tql: string;
+  /** What the pipeline prints in NDJSON, line by line. */
+  readonly out: readonly string[];
+}
+
+export interface OperatorDefinition {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** One sentence. */
+  readonly summary: string;
+  readonly input: readonly EdgeKind[];
+  /** One kind, or `input` when the output is what came in. */
+  readonly output: EdgeKind | 'input';
+  readonly args: Arguments;
+  readonly traits?: OperatorTraits;
+  readonly examples?: readonly OperatorExample[];
+  /** Checks constants once they are known; called by `check` (where literal) and again at the start. */
+  readonly validate?: (args: never, places: ArgumentPlaces) => readonly Diagnostic[];
+  readonly lower?: (args: never) => Node;
+  readonly create?: (args: never, context: StageContext) => Source | Transform | Sink;
+}
+
+/** Where each argument stands in the text; `operator` is the place of the operator's name. */
+export interface ArgumentPlaces {
+  readonly operator: Span;
+  of(argument: string): Span;
+  /** Place of a key inside an argument that is a record literal; the argument's own place otherwise. */
+  ofKey(argument: string, key: string): Span;
+}
+
+interface TypedOperator<A extends Arguments> {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly input: readonly EdgeKind[];
+  readonly output: EdgeKind | 'input';
+  readonly args: A;
+  readonly traits?: OperatorTraits;
+  readonly examples?: readonly OperatorExample[];
+  /** Only arguments whose values are known are present. */
+  readonly validate?: (args: Partial<ArgumentsOf<A>>, places: ArgumentPlaces) => readonly Diagnostic[];
+  readonly lower?: (args: ArgumentsOf<A>) => Node;
+  readonly create?: (args: ArgumentsOf<A>, context: StageContext) => Source | Transform | Sink;
+}
+
+export function defineOperator<const A extends Arguments>(definition: TypedOperator<A>): OperatorDefinition {
+  return definition as OperatorDefinition;
+}

@@ -1,0 +1,67 @@
+/**
+ * Services: what a connector gets from the process around it, asked for by token, so that the engine hands through
+ * things it knows nothing about. All of them may be called from a worker thread; the process bridges them.
+ */
+
+export interface ServiceToken<T> {
+  readonly name: string;
+  /** Carries the type only. */
+  readonly type?: T;
+}
+
+export function serviceToken<T>(name: string): ServiceToken<T> {
+  return { name };
+}
+
+/** A piece of a log file that holds whole record batches of one partition. */
+export interface LogExtent {
+  readonly path: string;
+  readonly position: number;
+  readonly length: number;
+}
+
+export interface LogPosition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface LogLocation {
+  readonly extents: readonly LogExtent[];
+  readonly startOffset: number;
+  /** Synced end: the next offset that will be written. */
+  readonly endOffset: number;
+}
+
+/** The embedded log, as pipelines see it. Topics are those of the pipeline's namespace. */
+export interface EmbeddedLog {
+  /** Partition count, or undefined when there is no such topic. */
+  partitions(topic: string): Promise<number | undefined>;
+  topics(): Promise<readonly string[]>;
+  /** Waits up to `waitMs` for data at `offset`; extents then hold whole batches, the first containing the offset. */
+  locate(at: LogPosition, maxBytes: number, waitMs: number): Promise<LogLocation>;
+  offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number>;
+  /** Appends one finished record batch; resolves when it is synced. The bytes may lie in the arena. */
+  append(topic: string, partition: number, batch: Uint8Array): Promise<void>;
+  createTopic(topic: string, partitions: number): Promise<void>;
+  committed(group: string, topic: string): Promise<ReadonlyMap<number, number>>;
+  commit(group: string, offsets: readonly LogPosition[]): Promise<void>;
+}
+
+export const embeddedLog: ServiceToken<EmbeddedLog> = serviceToken('embedded-log');
+
+/** Looks a secret up by name; undefined when no store has it. Called when the pipeline starts. */
+export interface Secrets {
+  get(name: string): string | undefined;
+}
+
+export const secrets: ServiceToken<Secrets> = serviceToken('secrets');
+
+export interface StandardStreams {
+  /** Next chunk of standard input; undefined at its end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves when more may be written. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+export const standardStreams: ServiceToken<StandardStreams> = serviceToken('standard-streams');

@@ -1,0 +1,118 @@
+/**
+ * What runs: sources, transforms and sinks, and the contract between them and the engine.
+ *
+ * Elements on an edge are batches and epoch markers, in order; then the end. A source cuts an epoch; the marker passes
+ * every stage; a sink confirms it when everything before it is delivered or durably dead-lettered; when all sinks have
+ * confirmed, the engine saves the checkpoint and lets the source commit its positions. Several epochs may be in
+ * flight; they are committed in order and never after an error.
+ *
+ * Invariants
+ * I1 `process` and `write` are never called again before the promise they returned has settled: that is back-pressure.
+ * I2 a batch passed on is the receiver's to hold and release; who keeps one beyond the call holds it.
+ * I3 each row of a batch written to a sink is settled exactly once through its `Delivery`: delivered, dead-lettered or
+ *    returned.
+ * I4 `snapshot` is taken right behind an epoch marker and `restore` happens before the first batch, so that
+ *    snapshot, restore and replay from the epoch's positions give the same output as an undisturbed run.
+ */
+import type { Arena, Diagnostic, Io, Span } from '../base/index.ts';
+import type { ChunkBatch, EventBatch, Value } from '../data/index.ts';
+import type { Expr } from './expression.ts';
+import type { ServiceToken } from './services.ts';
+
+export type Batch = EventBatch | ChunkBatch;
+
+export interface Output {
+  /** Passes a batch on; a promise means: wait before you send more. */
+  emit(batch: Batch): void | Promise<void>;
+}
+
+export interface Transform {
+  process(batch: Batch, out: Output): void | Promise<void>;
+  /** Right before the epoch marker passes: send what must not be held back across it. */
+  epoch?(out: Output): void | Promise<void>;
+  /** The input ended: send what is left. */
+  end?(out: Output): void | Promise<void>;
+  /** Time has passed (about every 100 ms): send what has waited long enough. */
+  tick?(out: Output): void | Promise<void>;
+  /** Durable state, text of its own form. Present exactly on stateful transforms. */
+  snapshot?(): string;
+  restore?(state: string): void;
+  /** Events taken in and neither passed on nor part of the state's result yet, for the ledger. */
+  readonly heldEvents?: number;
+  /** True once more input cannot change the output (`head`): the engine stops the source. */
+  readonly isDone?: boolean;
+}
+
+export interface SourceOutput extends Output {
+  /** Everything emitted so far belongs to the epoch; `positions` come back in `commit` and after a restart. */
+  cutEpoch(positions: string): void | Promise<void>;
+}
+
+export interface Source {
+  /** Reads until the data ends or `stop`; `positions` are those of the last committed checkpoint, if one is kept. */
+  run(out: SourceOutput, positions: string | undefined): Promise<void>;
+  /** Ends reading; what was emitted still drains. */
+  stop(): void;
+  /** Everything up to these positions is delivered. */
+  commit(positions: string): Promise<void>;
+  close?(): Promise<void>;
+}
+
+export interface RowFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Fate of the rows of one batch that was written to a sink. Rows are positions in that batch. */
+export interface Delivery {
+  delivered(rows: number): void;
+  deadLetter(row: number, failure: RowFailure): void;
+  /** True inside a balance: another endpoint can take the rows. */
+  readonly canReturn: boolean;
+  returnRows(rows: readonly number[]): void;
+}
+
+export interface SinkHealth {
+  readonly isUp: boolean;
+  /** Why it is not up, one sentence. */
+  readonly reason?: string;
+  /** Milliseconds until the next try. */
+  readonly nextTryMs?: number;
+}
+
+export interface Sink {
+  write(batch: Batch, delivery: Delivery): void | Promise<void>;
+  /** Send what is buffered without waiting for more: an epoch wants to close. */
+  flush(): void;
+  /** Nothing more comes; resolves when all is settled or the sink has given up by its own rules. */
+  close(): Promise<void>;
+  health?(): SinkHealth;
+  /** A short name of the endpoint for ledger and metrics. */
+  readonly endpoint?: string;
+}
+
+export type CounterName = 'retried' | 'possible_duplicates' | 'warnings';
+
+/** Evaluates one expression for rows of batches. */
+export interface Evaluator {
+  value(batch: EventBatch, row: number): Value;
+}
+
+export interface StageContext {
+  readonly io: Io;
+  readonly arena: Arena;
+  readonly pipelineId: string;
+  readonly stageId: string;
+  /** Where the stage stands in the pipeline's text. */
+  readonly span: Span;
+  /** Field paths that the plan reads from events behind this stage, for readers that extract columns at once. */
+  readonly paths: readonly (readonly string[])[];
+  compile(expr: Expr): Evaluator;
+  warn(warning: Omit<Diagnostic, 'severity' | 'file'>): void;
+  /** A row that this stage cannot pass on: counted, sampled, written to the dead letters before its epoch closes. */
+  deadLetter(batch: Batch, row: number, failure: RowFailure): void;
+  count(counter: CounterName, by: number): void;
+  /** Ends the pipeline with an error. */
+  fail(error: unknown): void;
+  service<T>(token: ServiceToken<T>): T | undefined;
+}
