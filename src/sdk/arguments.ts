@@ -26,7 +26,14 @@ export type ConstantKind =
   | 'list'
   | 'value';
 
-export type PlanKind = 'expression' | 'field' | 'assignments' | 'selection' | 'groups_and_aggregates' | 'pipeline' | 'variable';
+export type PlanKind =
+  | 'expression'
+  | 'field'
+  | 'assignments'
+  | 'selection'
+  | 'groups_and_aggregates'
+  | 'pipeline'
+  | 'variable';
 
 export type ArgumentKind = ConstantKind | PlanKind;
 
@@ -92,7 +99,15 @@ export class Argument<T> {
 
 function declare<T>(kind: ArgumentKind): (doc: string) => Argument<T> {
   return doc =>
-    new Argument({ kind, doc, isPositional: false, isVariadic: false, isRequired: true, default: undefined, aliases: [] });
+    new Argument({
+      kind,
+      doc,
+      isPositional: false,
+      isVariadic: false,
+      isRequired: true,
+      default: undefined,
+      aliases: [],
+    });
 }
 
 export const s = {

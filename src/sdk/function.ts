@@ -52,7 +52,17 @@ export interface FunctionExample {
 export interface FunctionDefinition {
   readonly name: string;
   readonly summary: string;
-  readonly category: 'text' | 'conversion' | 'json' | 'time' | 'number' | 'list' | 'record' | 'hash' | 'network' | 'runtime';
+  readonly category:
+    | 'text'
+    | 'conversion'
+    | 'json'
+    | 'time'
+    | 'number'
+    | 'list'
+    | 'record'
+    | 'hash'
+    | 'network'
+    | 'runtime';
   readonly parameters: readonly Parameter[];
   readonly returns: ValueType;
   /** The same arguments always give the same result. */

@@ -65,3 +65,26 @@ export interface StandardStreams {
 }
 
 export const standardStreams: ServiceToken<StandardStreams> = serviceToken('standard-streams');
+
+/** A row that could not be passed on. Bytes are the letter's own, not views of a slab. */
+export interface DeadLetter {
+  readonly pipelineId: string;
+  readonly stageId: string;
+  readonly code: string;
+  readonly message: string;
+  /** `topic/partition/offset`, or what else names the place that the event came from. */
+  readonly origin: string | undefined;
+  /** Byte position of the defect in the value, where one is known. */
+  readonly position: number | undefined;
+  readonly timeMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly (readonly [string, Uint8Array | null])[];
+}
+
+export interface DeadLetterStore {
+  /** Resolves when durable. */
+  write(letters: readonly DeadLetter[]): Promise<void>;
+}
+
+export const deadLetterStore: ServiceToken<DeadLetterStore> = serviceToken('dead-letters');

@@ -1,0 +1,265 @@
+/**
+ * Batches: what travels on edges. Events that travel together, up to 65,536, kept as raw bytes plus columns that are
+ * extracted when first asked for; or chunks of bytes before they are read.
+ *
+ *   ByteStore    the bytes: documents or chunks as (offset, length) spans over the arena or over private memory, with the
+ *                slabs that hold them and where each row came from
+ *   ChunkBatch   rows of a byte store, meaning nothing yet
+ *   EventBatch   rows of a byte store whose spans are validated JSON documents, or rows that exist as records only
+ *
+ * A selection is a new batch over the same store: filtering copies row numbers, never bytes.
+ *
+ * Invariants
+ * I1 a store's slabs are released when its last holder releases it; a batch begins with one holder, its maker.
+ * I2 an event that nobody changed leaves as the bytes that it came in (`jsonOf`).
+ * I3 row numbers that cross this interface are positions in the batch; `storeRow` maps them to the store.
+ */
+import { assert } from '../base/index.ts';
+import { parseJson } from './json.ts';
+import { printJson } from './print.ts';
+import { type Columns, scanColumns } from './scan.ts';
+import { RecordValue } from './value.ts';
+
+export const BATCH_EVENTS_MAX = 65_536;
+
+/** What a row's bytes belong to: a slab of the arena, or anything else that is counted. */
+export interface Owner {
+  hold(): void;
+  release(): void;
+}
+
+/** Where rows of a store came from: records of one partition. */
+export interface Origins {
+  /** For people and for dead letters: `topic/partition/offset`. */
+  describe(row: number): string;
+  key(row: number): Uint8Array | null;
+  headers(row: number): readonly (readonly [string, Uint8Array | null])[];
+  /** The record's value as it came, before any reader cut it into events. */
+  value(row: number): Uint8Array | null;
+}
+
+export class ByteStore {
+  readonly bytes: Uint8Array;
+  /** Offset and length of each row, in `bytes`. */
+  readonly spans: Uint32Array;
+  readonly count: number;
+  readonly origins: Origins | undefined;
+  /** Row of `origins` for each row here; the same number where absent. */
+  readonly originRows: Uint32Array | undefined;
+  private readonly owners: readonly Owner[];
+  private holders = 1;
+
+  constructor(parts: {
+    bytes: Uint8Array;
+    spans: Uint32Array;
+    count: number;
+    owners?: readonly Owner[];
+    origins?: Origins | undefined;
+    originRows?: Uint32Array | undefined;
+  }) {
+    this.bytes = parts.bytes;
+    this.spans = parts.spans;
+    this.count = parts.count;
+    this.owners = parts.owners ?? [];
+    this.origins = parts.origins;
+    this.originRows = parts.originRows;
+  }
+
+  hold(): void {
+    this.holders++;
+  }
+
+  release(): void {
+    assert(--this.holders >= 0, 'I1: a store was released more often than held');
+    if (this.holders > 0) return;
+    for (const owner of this.owners) owner.release();
+  }
+
+  /** Another store over the same bytes, which it keeps alive. */
+  derive(spans: Uint32Array, count: number, originRows: Uint32Array | undefined): ByteStore {
+    this.hold();
+    const { bytes, origins } = this;
+    return new ByteStore({ bytes, spans, count, owners: [this], origins, originRows });
+  }
+
+  bytesOf(row: number): Uint8Array {
+    const offset = this.spans[2 * row]!;
+    return this.bytes.subarray(offset, offset + this.spans[2 * row + 1]!);
+  }
+
+  originRow(row: number): number {
+    return this.originRows ? this.originRows[row]! : row;
+  }
+}
+
+abstract class RowsOf {
+  readonly store: ByteStore;
+  /** Rows of the store that are in this batch; all of them where absent. */
+  readonly rows: Uint32Array | undefined;
+  readonly count: number;
+
+  constructor(store: ByteStore, rows: Uint32Array | undefined) {
+    this.store = store;
+    this.rows = rows;
+    this.count = rows ? rows.length : store.count;
+  }
+
+  storeRow(row: number): number {
+    return this.rows ? this.rows[row]! : row;
+  }
+
+  hold(): void {
+    this.store.hold();
+  }
+
+  release(): void {
+    this.store.release();
+  }
+
+  /** `topic/partition/offset` of the row, where it came from a topic. */
+  originOf(row: number): string | undefined {
+    const { origins } = this.store;
+    return origins?.describe(this.store.originRow(this.storeRow(row)));
+  }
+
+  protected mapped(rows: Uint32Array): Uint32Array {
+    if (!this.rows) return rows;
+    const mapped = new Uint32Array(rows.length);
+    for (let i = 0; i < rows.length; i++) mapped[i] = this.rows[rows[i]!]!;
+    return mapped;
+  }
+}
+
+export class ChunkBatch extends RowsOf {
+  static of(store: ByteStore): ChunkBatch {
+    return new ChunkBatch(store, undefined);
+  }
+
+  /** Batches of private bytes, a chunk each. */
+  static fromChunks(chunks: readonly Uint8Array[]): ChunkBatch {
+    return ChunkBatch.of(storeOf(chunks));
+  }
+
+  bytesOf(row: number): Uint8Array {
+    return this.store.bytesOf(this.storeRow(row));
+  }
+
+  textOf(row: number): string {
+    return utf8(this.bytesOf(row));
+  }
+
+  /** The rows given (ascending positions), over the same store; shares the holders. */
+  select(rows: Uint32Array): ChunkBatch {
+    return new ChunkBatch(this.store, this.mapped(rows));
+  }
+}
+
+/** What is known of a store's rows beyond their bytes, shared by all selections of it. */
+interface EventRows {
+  /** Rows as values: made on demand from bytes, or the only form there is. */
+  readonly records: (RecordValue | undefined)[];
+  /** 1: the record is the event and its bytes are stale or absent. Absent: bytes are the event everywhere. */
+  readonly isChanged: boolean;
+  columns: Columns | undefined;
+}
+
+export class EventBatch extends RowsOf {
+  /** The schema's name, `@name`. */
+  readonly name: string;
+  private readonly events: EventRows;
+
+  private constructor(store: ByteStore, rows: Uint32Array | undefined, name: string, events: EventRows) {
+    super(store, rows);
+    this.name = name;
+    this.events = events;
+  }
+
+  /** Every span of the store is one valid JSON object; `columns` are those already extracted. */
+  static fromDocuments(store: ByteStore, name: string, columns?: Columns): EventBatch {
+    return new EventBatch(store, undefined, name, { records: [], isChanged: false, columns });
+  }
+
+  static fromRecords(records: readonly RecordValue[], name: string, like?: EventBatch | ChunkBatch): EventBatch {
+    const store = like
+      ? like.store.derive(new Uint32Array(0), records.length, originRowsOf(like))
+      : new ByteStore({ bytes: new Uint8Array(0), spans: new Uint32Array(0), count: records.length });
+    return new EventBatch(store, undefined, name, { records: [...records], isChanged: true, columns: undefined });
+  }
+
+  /** The row as a value. */
+  record(row: number): RecordValue {
+    const at = this.storeRow(row);
+    let record = this.events.records[at];
+    if (!record) {
+      const start = this.store.spans[2 * at]!;
+      const value = parseJson(this.store.bytes, start, start + this.store.spans[2 * at + 1]!);
+      assert(value instanceof RecordValue, 'I2: a document of an event batch is an object');
+      record = value;
+      this.events.records[at] = record;
+    }
+    return record;
+  }
+
+  /** True while rows are the bytes they came in, so that columns can be extracted. */
+  get hasDocuments(): boolean {
+    return !this.events.isChanged;
+  }
+
+  /**
+   * Columns over the store's rows for these paths, extracted together at the first call; undefined when the batch
+   * holds records only. Use `storeRow` to address them.
+   */
+  columns(paths: readonly (readonly string[])[]): Columns | undefined {
+    if (this.events.isChanged) return undefined;
+    const { columns } = this.events;
+    if (columns && paths.every(path => columns.has(path))) return columns;
+    this.events.columns = scanColumns(this.store, paths, columns);
+    return this.events.columns;
+  }
+
+  /** The row as JSON on one line. An unchanged event is the bytes it came in, unless they hold line breaks. */
+  jsonOf(row: number): Uint8Array {
+    if (this.events.isChanged) return Buffer.from(printJson(this.record(row)));
+    const bytes = this.store.bytesOf(this.storeRow(row));
+    return bytes.indexOf(0x0a) < 0 ? bytes : Buffer.from(printJson(this.record(row)));
+  }
+
+  textOf(row: number): string {
+    return utf8(this.jsonOf(row));
+  }
+
+  select(rows: Uint32Array): EventBatch {
+    return new EventBatch(this.store, this.mapped(rows), this.name, this.events);
+  }
+
+  /** New records in place of the rows, which keep their origins. The new batch has a holder of its own. */
+  withRecords(records: readonly RecordValue[], name = this.name): EventBatch {
+    assert(records.length === this.count, 'one record a row');
+    return EventBatch.fromRecords(records, name, this);
+  }
+}
+
+function originRowsOf(batch: RowsOf): Uint32Array {
+  const rows = new Uint32Array(batch.count);
+  for (let row = 0; row < batch.count; row++) rows[row] = batch.store.originRow(batch.storeRow(row));
+  return rows;
+}
+
+/** Private bytes as a store: pieces are copied into one buffer. */
+export function storeOf(pieces: readonly Uint8Array[]): ByteStore {
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const bytes = new Uint8Array(total);
+  const spans = new Uint32Array(pieces.length * 2);
+  let offset = 0;
+  pieces.forEach((piece, row) => {
+    bytes.set(piece, offset);
+    spans[2 * row] = offset;
+    spans[2 * row + 1] = piece.length;
+    offset += piece.length;
+  });
+  return new ByteStore({ bytes, spans, count: pieces.length });
+}
+
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}

@@ -1,0 +1,33 @@
+/** Errors of the wire format: MR40xx. A peer's bytes are never trusted; these are what it gets for wrong ones. */
+import { defineErrors } from '../base/index.ts';
+
+export const wireErrors = defineErrors({
+  malformed: {
+    code: 'MR4001',
+    text: 'malformed message: {reason} at byte {position}',
+    retry: 'no',
+    kafka: 42,
+    help: 'The peer does not speak the Kafka protocol as it announced; look at who it is and which version it uses.',
+  },
+  unsupportedVersion: {
+    code: 'MR4002',
+    text: '{api} version {version} is not supported, versions {min} to {max} are',
+    retry: 'no',
+    kafka: 35,
+    help: 'Let the client negotiate versions (ApiVersions) or configure one in the range.',
+  },
+  corruptBatch: {
+    code: 'MR4003',
+    text: 'corrupt record batch: {reason}',
+    retry: 'no',
+    kafka: 2,
+    help: 'The bytes changed between the producer and here: check memory, network and proxies on the way.',
+  },
+  decompression: {
+    code: 'MR4004',
+    text: 'cannot decompress {codec}: {reason}',
+    retry: 'no',
+    kafka: 2,
+    help: 'The batch is damaged, or inflates beyond the bound that protects the process.',
+  },
+});

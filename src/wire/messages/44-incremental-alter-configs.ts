@@ -1,0 +1,42 @@
+/** IncrementalAlterConfigs: layout of every version, both directions. Version notes: the handler and the client that use it. */
+import { defineMessage } from '../define.ts';
+
+export const incrementalAlterConfigs = defineMessage({
+  key: 44,
+  name: 'IncrementalAlterConfigs',
+  versions: [0, 1],
+  flexibleSince: 1,
+  request: [
+    {
+      name: 'resources',
+      type: 'array',
+      of: [
+        { name: 'resourceType', type: 'int8' },
+        { name: 'resourceName', type: 'string' },
+        {
+          name: 'configs',
+          type: 'array',
+          of: [
+            { name: 'name', type: 'string' },
+            { name: 'configOperation', type: 'int8' },
+            { name: 'value', type: 'string', nullableSince: 0 },
+          ],
+        },
+      ],
+    },
+    { name: 'validateOnly', type: 'bool' },
+  ],
+  response: [
+    { name: 'throttleTimeMs', type: 'int32' },
+    {
+      name: 'responses',
+      type: 'array',
+      of: [
+        { name: 'errorCode', type: 'int16' },
+        { name: 'errorMessage', type: 'string', nullableSince: 0 },
+        { name: 'resourceType', type: 'int8' },
+        { name: 'resourceName', type: 'string' },
+      ],
+    },
+  ],
+});
