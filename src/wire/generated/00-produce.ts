@@ -420,5 +420,3 @@ export function decodeProduceResponse(r: Reader, v: number): ProduceResponse {
   }
   return { responses, throttleTimeMs, nodeEndpoints };
 }
-
-export type Used = [Records, typeof NONE, typeof ZERO_UUID, Writer];

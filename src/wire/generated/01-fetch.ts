@@ -766,5 +766,3 @@ export function decodeFetchResponse(r: Reader, v: number): FetchResponse {
   }
   return { throttleTimeMs, errorCode, sessionId, responses, nodeEndpoints };
 }
-
-export type Used = [Records, typeof NONE, typeof ZERO_UUID, Writer];

@@ -1,0 +1,60 @@
+/** Errors of running pipelines: MR62xx. */
+import { defineErrors } from '../base/index.ts';
+
+export const engineErrors = defineErrors({
+  stageFailed: {
+    code: 'MR6201',
+    text: 'stage {stage} of pipeline {pipeline} failed: {reason}',
+    exit: 1,
+    help: 'The cause names what to mend; the pipeline goes on from its last committed epoch when it is started again.',
+  },
+  notAList: {
+    code: 'MR6202',
+    text: 'expected ${name} to be a list, it is {type}',
+    exit: 1,
+    help: 'Bind the variable to a list: let ${name} = ["https://a:8088", "https://b:8088"].',
+  },
+  emptyList: {
+    code: 'MR6203',
+    text: 'expected list to not be empty',
+    exit: 1,
+    help: 'Give load_balance at least one element.',
+  },
+  notConstant: {
+    code: 'MR6204',
+    text: 'argument `{argument}` of {operator} must be a constant',
+    exit: 1,
+    help: 'Only expressions without event fields can stand here; they are evaluated once at the start.',
+  },
+  wrongArgumentType: {
+    code: 'MR6205',
+    text: 'argument `{argument}` of {operator} must be {expected}, it is {actual}',
+    exit: 1,
+    help: 'Change the value, or convert it with a function such as string() or int().',
+  },
+  openEnd: {
+    code: 'MR6206',
+    text: 'pipeline {pipeline} must end with a sink',
+    exit: 1,
+    help: 'Add a sink such as save_kafka, to_splunk or discard.',
+  },
+  openStart: {
+    code: 'MR6207',
+    text: 'pipeline {pipeline} must begin with a source',
+    exit: 1,
+    help: 'Begin with a source such as load_kafka or from.',
+  },
+  deadLettersFailed: {
+    code: 'MR6208',
+    text: 'dead letters of pipeline {pipeline} cannot be written: {reason}',
+    retry: 'backoff',
+    exit: 1,
+    help: 'The epoch stays open until they can be written, so nothing is lost. Mend the log that takes them.',
+  },
+  unknownTap: {
+    code: 'MR6209',
+    text: 'pipeline {pipeline} has no stage {stage}; it has {stages}',
+    exit: 4,
+    help: 'Name a stage by its id or by its operator name.',
+  },
+});

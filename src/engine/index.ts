@@ -1,0 +1,5 @@
+/** Front door of `engine`: running plans. */
+export { engineErrors } from './errors.ts';
+export { heldBy, type LedgerLine } from './ledger.ts';
+export { Task, type TaskHost, type TaskReport, type TaskState } from './task.ts';
+export type { TapReport } from './tap.ts';
