@@ -14,5 +14,6 @@ export {
   systemCode,
   unreachable,
 } from './errors.ts';
+export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
 export { SeededRandom } from './random.ts';

@@ -10,7 +10,7 @@
  */
 import type { Api } from './api.ts';
 import { wireErrors } from './errors.ts';
-import { Reader } from './reader.ts';
+import type { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
 const API_VERSIONS_KEY = 18;

@@ -35,7 +35,8 @@ export function compress(codec: number, bytes: Uint8Array): Uint8Array {
 export function decompress(codec: number, bytes: Uint8Array, max: number = INFLATED_BYTES_MAX): Uint8Array {
   if (codec === GZIP) return guarded('gzip', () => gunzipSync(bytes, { maxOutputLength: max }));
   if (codec === ZSTD) return guarded('zstd', () => zstdDecompressSync(bytes, { maxOutputLength: max }));
-  if (codec !== SNAPPY && codec !== LZ4) throw wireErrors.decompression({ codec: String(codec), reason: 'no such codec' });
+  if (codec !== SNAPPY && codec !== LZ4)
+    throw wireErrors.decompression({ codec: String(codec), reason: 'no such codec' });
   const out = new Inflated(codec === SNAPPY ? 'snappy' : 'lz4', bytes.length * 3, max);
   if (codec === SNAPPY) decompressSnappy(bytes, out);
   else decompressLz4(bytes, out);

@@ -8,7 +8,7 @@
  * Our own decoder, because its output must be bounded before it is allocated; compression is the library's.
  */
 import { createRequire } from 'node:module';
-import { Inflated } from './inflated.ts';
+import type { Inflated } from './inflated.ts';
 
 const MAGIC = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00);
 const STREAM_HEADER_BYTES = 16;

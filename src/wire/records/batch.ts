@@ -141,7 +141,11 @@ export class BatchHeader {
   /** True when a whole batch stands here: header and body fit. */
   fits(): boolean {
     const rest = this.bytes.length - this.start;
-    return rest >= BATCH_HEADER_BYTES && this.batchLength >= BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES && this.sizeBytes <= rest;
+    return (
+      rest >= BATCH_HEADER_BYTES &&
+      this.batchLength >= BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES &&
+      this.sizeBytes <= rest
+    );
   }
 
   private int64(at: number): number {
@@ -159,7 +163,12 @@ export class BatchHeader {
 
 /** What is wrong with a batch that a producer sent: Kafka's error name and a sentence; undefined when all is well. */
 export interface BatchDefect {
-  readonly error: 'CORRUPT_MESSAGE' | 'INVALID_RECORD' | 'UNSUPPORTED_FOR_MESSAGE_FORMAT' | 'UNSUPPORTED_COMPRESSION_TYPE' | 'INVALID_TIMESTAMP';
+  readonly error:
+    | 'CORRUPT_MESSAGE'
+    | 'INVALID_RECORD'
+    | 'UNSUPPORTED_FOR_MESSAGE_FORMAT'
+    | 'UNSUPPORTED_COMPRESSION_TYPE'
+    | 'INVALID_TIMESTAMP';
   readonly reason: string;
 }
 
@@ -169,7 +178,10 @@ export function validateBatch(bytes: Uint8Array, header = new BatchHeader(bytes)
   const invalid = (reason: string): BatchDefect => ({ error: 'INVALID_RECORD', reason });
   if (bytes.length < 17) return corrupt('shorter than a batch header');
   if (header.magic < 2) {
-    return { error: 'UNSUPPORTED_FOR_MESSAGE_FORMAT', reason: `message format ${header.magic} in a request of version 3 or later` };
+    return {
+      error: 'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+      reason: `message format ${header.magic} in a request of version 3 or later`,
+    };
   }
   if (header.magic > 2) return corrupt(`unknown magic ${header.magic}`);
   if (!header.fits()) return corrupt('the batch is cut short or its length is wrong');

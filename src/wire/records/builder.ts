@@ -39,7 +39,12 @@ export class RecordBatchBuilder {
     return size;
   }
 
-  append(timestampMs: number, key: Uint8Array | null, value: Uint8Array | null, headers: RecordHeaders = NO_HEADERS): void {
+  append(
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: RecordHeaders = NO_HEADERS,
+  ): void {
     if (this.recordCount === 0) {
       this.baseTimestamp = timestampMs;
       this.maxTimestamp = timestampMs;
@@ -65,14 +70,16 @@ export class RecordBatchBuilder {
   }
 
   /** The finished batch with base offset 0; the builder is not used again. */
-  finish(options: {
-    readonly codec?: CodecName;
-    readonly producerId?: number;
-    readonly producerEpoch?: number;
-    readonly baseSequence?: number;
-    readonly isTransactional?: boolean;
-    readonly isControl?: boolean;
-  } = {}): Uint8Array {
+  finish(
+    options: {
+      readonly codec?: CodecName;
+      readonly producerId?: number;
+      readonly producerEpoch?: number;
+      readonly baseSequence?: number;
+      readonly isTransactional?: boolean;
+      readonly isControl?: boolean;
+    } = {},
+  ): Uint8Array {
     let codec: number = CODEC[options.codec ?? 'none'];
     let batch = this.bytes.subarray(0, this.position);
     if (codec !== CODEC.none) {
@@ -92,7 +99,11 @@ export class RecordBatchBuilder {
     batch.writeBigInt64BE(BigInt(this.baseTimestamp), 27);
     batch.writeBigInt64BE(BigInt(this.maxTimestamp), 35);
     batch.writeInt32BE(this.recordCount, 57);
-    new BatchHeader(batch).setProducer(options.producerId ?? -1, options.producerEpoch ?? -1, options.baseSequence ?? -1);
+    new BatchHeader(batch).setProducer(
+      options.producerId ?? -1,
+      options.producerEpoch ?? -1,
+      options.baseSequence ?? -1,
+    );
     return batch;
   }
 

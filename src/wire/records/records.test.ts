@@ -14,7 +14,17 @@ function sample(codec: CodecName, records = 200): Uint8Array {
   for (let i = 0; i < records; i++) {
     const key = i % 3 === 0 ? null : Buffer.from(`key-${i}`);
     const value = i % 7 === 0 ? null : Buffer.from(`value ${i} `.repeat(i % 20));
-    builder.append(1_700_000_000_000 + i * 3 - (i % 2) * 10, key, value, i % 5 === 0 ? [['h', Buffer.from([i])], ['n', null]] : []);
+    builder.append(
+      1_700_000_000_000 + i * 3 - (i % 2) * 10,
+      key,
+      value,
+      i % 5 === 0
+        ? [
+            ['h', Buffer.from([i])],
+            ['n', null],
+          ]
+        : [],
+    );
   }
   return builder.finish({ codec });
 }
