@@ -16,4 +16,5 @@ export {
 } from './errors.ts';
 export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
+export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';
 export { SeededRandom } from './random.ts';

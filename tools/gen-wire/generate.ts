@@ -49,7 +49,9 @@ export function generateEmbedded(definitions: readonly EmbeddedDefinition[]): st
 function file(title: string, parts: readonly string[]): string {
   const body = parts.join('\n');
   const uses = (word: string): boolean => new RegExp(`\\b${word}\\b`).test(body);
-  const shared = ['NONE', 'Records', 'ZERO_UUID'].filter(uses).map(word => (word === 'Records' ? 'type Records' : word));
+  const shared = ['NONE', 'Records', 'ZERO_UUID']
+    .filter(uses)
+    .map(word => (word === 'Records' ? 'type Records' : word));
   const imports = [
     "import type { Reader } from '../reader.ts';",
     shared.length > 0 ? `import { ${shared.join(', ')} } from '../types.ts';` : '',

@@ -163,13 +163,13 @@ export interface DeleteRecordsResponse {
 }
 
 export interface DeleteRecordsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   topics: readonly DeleteRecordsResponseTopicsInput[];
 }
 
 export function encodeDeleteRecordsResponse(w: Writer, m: DeleteRecordsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeDeleteRecordsResponseTopics(w, item, v);

@@ -75,7 +75,7 @@ export interface InitProducerIdResponse {
 }
 
 export interface InitProducerIdResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   producerId?: number | undefined;
   producerEpoch: number;
@@ -85,7 +85,7 @@ export interface InitProducerIdResponseInput {
 
 export function encodeInitProducerIdResponse(w: Writer, m: InitProducerIdResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.int64((m.producerId ?? -1));
   w.int16(m.producerEpoch);

@@ -344,7 +344,7 @@ export interface AddPartitionsToTxnResponse {
 }
 
 export interface AddPartitionsToTxnResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode?: number | undefined;
   resultsByTransaction?: readonly AddPartitionsToTxnResponseResultsByTransactionInput[] | undefined;
   resultsByTopicV3AndBelow?: readonly AddPartitionsToTxnResponseResultsByTopicV3AndBelowInput[] | undefined;
@@ -352,7 +352,7 @@ export interface AddPartitionsToTxnResponseInput {
 
 export function encodeAddPartitionsToTxnResponse(w: Writer, m: AddPartitionsToTxnResponseInput, v: number): void {
   const flex = v >= 3;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   if (v >= 4) {
     w.int16((m.errorCode ?? 0));
   }

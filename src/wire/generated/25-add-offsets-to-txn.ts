@@ -45,13 +45,13 @@ export interface AddOffsetsToTxnResponse {
 }
 
 export interface AddOffsetsToTxnResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
 }
 
 export function encodeAddOffsetsToTxnResponse(w: Writer, m: AddOffsetsToTxnResponseInput, v: number): void {
   const flex = v >= 3;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   if (flex) w.uvarint(0);
 }

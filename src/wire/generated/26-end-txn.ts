@@ -47,7 +47,7 @@ export interface EndTxnResponse {
 }
 
 export interface EndTxnResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   producerId?: number | undefined;
   producerEpoch?: number | undefined;
@@ -55,7 +55,7 @@ export interface EndTxnResponseInput {
 
 export function encodeEndTxnResponse(w: Writer, m: EndTxnResponseInput, v: number): void {
   const flex = v >= 3;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   if (v >= 5) {
     w.int64((m.producerId ?? -1));

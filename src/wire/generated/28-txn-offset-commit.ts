@@ -214,13 +214,13 @@ export interface TxnOffsetCommitResponse {
 }
 
 export interface TxnOffsetCommitResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   topics: readonly TxnOffsetCommitResponseTopicsInput[];
 }
 
 export function encodeTxnOffsetCommitResponse(w: Writer, m: TxnOffsetCommitResponseInput, v: number): void {
   const flex = v >= 3;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeTxnOffsetCommitResponseTopics(w, item, v);

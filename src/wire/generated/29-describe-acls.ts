@@ -149,7 +149,7 @@ export interface DescribeAclsResponse {
 }
 
 export interface DescribeAclsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   resources: readonly DescribeAclsResponseResourcesInput[];
@@ -157,7 +157,7 @@ export interface DescribeAclsResponseInput {
 
 export function encodeDescribeAclsResponse(w: Writer, m: DescribeAclsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   const resourcesItems = m.resources;

@@ -118,13 +118,13 @@ export interface CreateAclsResponse {
 }
 
 export interface CreateAclsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   results: readonly CreateAclsResponseResultsInput[];
 }
 
 export function encodeCreateAclsResponse(w: Writer, m: CreateAclsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const resultsItems = m.results;
   w.count(resultsItems.length, flex);
   for (const item of resultsItems) encodeCreateAclsResponseResults(w, item, v);

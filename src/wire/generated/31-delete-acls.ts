@@ -194,13 +194,13 @@ export interface DeleteAclsResponse {
 }
 
 export interface DeleteAclsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   filterResults: readonly DeleteAclsResponseFilterResultsInput[];
 }
 
 export function encodeDeleteAclsResponse(w: Writer, m: DeleteAclsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const filterResultsItems = m.filterResults;
   w.count(filterResultsItems.length, flex);
   for (const item of filterResultsItems) encodeDeleteAclsResponseFilterResults(w, item, v);

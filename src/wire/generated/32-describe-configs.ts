@@ -257,13 +257,13 @@ export interface DescribeConfigsResponse {
 }
 
 export interface DescribeConfigsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   results: readonly DescribeConfigsResponseResultsInput[];
 }
 
 export function encodeDescribeConfigsResponse(w: Writer, m: DescribeConfigsResponseInput, v: number): void {
   const flex = v >= 4;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const resultsItems = m.results;
   w.count(resultsItems.length, flex);
   for (const item of resultsItems) encodeDescribeConfigsResponseResults(w, item, v);

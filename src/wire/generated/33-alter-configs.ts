@@ -141,13 +141,13 @@ export interface AlterConfigsResponse {
 }
 
 export interface AlterConfigsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   responses: readonly AlterConfigsResponseResponsesInput[];
 }
 
 export function encodeAlterConfigsResponse(w: Writer, m: AlterConfigsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const responsesItems = m.responses;
   w.count(responsesItems.length, flex);
   for (const item of responsesItems) encodeAlterConfigsResponseResponses(w, item, v);

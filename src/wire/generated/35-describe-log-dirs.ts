@@ -201,14 +201,14 @@ export interface DescribeLogDirsResponse {
 }
 
 export interface DescribeLogDirsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode?: number | undefined;
   results: readonly DescribeLogDirsResponseResultsInput[];
 }
 
 export function encodeDescribeLogDirsResponse(w: Writer, m: DescribeLogDirsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   if (v >= 3) {
     w.int16((m.errorCode ?? 0));
   }

@@ -141,13 +141,13 @@ export interface CreatePartitionsResponse {
 }
 
 export interface CreatePartitionsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   results: readonly CreatePartitionsResponseResultsInput[];
 }
 
 export function encodeCreatePartitionsResponse(w: Writer, m: CreatePartitionsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const resultsItems = m.results;
   w.count(resultsItems.length, flex);
   for (const item of resultsItems) encodeCreatePartitionsResponseResults(w, item, v);

@@ -62,13 +62,13 @@ export interface DeleteGroupsResponse {
 }
 
 export interface DeleteGroupsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   results: readonly DeleteGroupsResponseResultsInput[];
 }
 
 export function encodeDeleteGroupsResponse(w: Writer, m: DeleteGroupsResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const resultsItems = m.results;
   w.count(resultsItems.length, flex);
   for (const item of resultsItems) encodeDeleteGroupsResponseResults(w, item, v);

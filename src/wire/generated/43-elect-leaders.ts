@@ -146,14 +146,14 @@ export interface ElectLeadersResponse {
 }
 
 export interface ElectLeadersResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode?: number | undefined;
   replicaElectionResults: readonly ElectLeadersResponseReplicaElectionResultsInput[];
 }
 
 export function encodeElectLeadersResponse(w: Writer, m: ElectLeadersResponseInput, v: number): void {
   const flex = v >= 2;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   if (v >= 1) {
     w.int16((m.errorCode ?? 0));
   }

@@ -146,13 +146,13 @@ export interface IncrementalAlterConfigsResponse {
 }
 
 export interface IncrementalAlterConfigsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   responses: readonly IncrementalAlterConfigsResponseResponsesInput[];
 }
 
 export function encodeIncrementalAlterConfigsResponse(w: Writer, m: IncrementalAlterConfigsResponseInput, v: number): void {
   const flex = v >= 1;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const responsesItems = m.responses;
   w.count(responsesItems.length, flex);
   for (const item of responsesItems) encodeIncrementalAlterConfigsResponseResponses(w, item, v);

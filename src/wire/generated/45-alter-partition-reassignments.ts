@@ -180,7 +180,7 @@ export interface AlterPartitionReassignmentsResponse {
 }
 
 export interface AlterPartitionReassignmentsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   allowReplicationFactorChange?: boolean | undefined;
   errorCode: number;
   errorMessage: string | null;
@@ -189,7 +189,7 @@ export interface AlterPartitionReassignmentsResponseInput {
 
 export function encodeAlterPartitionReassignmentsResponse(w: Writer, m: AlterPartitionReassignmentsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   if (v >= 1) {
     w.bool((m.allowReplicationFactorChange ?? true));
   }

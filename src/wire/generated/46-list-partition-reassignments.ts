@@ -158,7 +158,7 @@ export interface ListPartitionReassignmentsResponse {
 }
 
 export interface ListPartitionReassignmentsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   topics: readonly ListPartitionReassignmentsResponseTopicsInput[];
@@ -166,7 +166,7 @@ export interface ListPartitionReassignmentsResponseInput {
 
 export function encodeListPartitionReassignmentsResponse(w: Writer, m: ListPartitionReassignmentsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   const topicsItems = m.topics;

@@ -145,14 +145,14 @@ export interface OffsetDeleteResponse {
 
 export interface OffsetDeleteResponseInput {
   errorCode: number;
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   topics: readonly OffsetDeleteResponseTopicsInput[];
 }
 
 export function encodeOffsetDeleteResponse(w: Writer, m: OffsetDeleteResponseInput, v: number): void {
   const flex = false;
   w.int16(m.errorCode);
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeOffsetDeleteResponseTopics(w, item, v);

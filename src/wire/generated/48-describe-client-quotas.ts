@@ -165,7 +165,7 @@ export interface DescribeClientQuotasResponse {
 }
 
 export interface DescribeClientQuotasResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   entries: readonly DescribeClientQuotasResponseEntriesInput[] | null;
@@ -173,7 +173,7 @@ export interface DescribeClientQuotasResponseInput {
 
 export function encodeDescribeClientQuotasResponse(w: Writer, m: DescribeClientQuotasResponseInput, v: number): void {
   const flex = v >= 1;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   const entriesItems = m.entries;

@@ -200,13 +200,13 @@ export interface AlterClientQuotasResponse {
 }
 
 export interface AlterClientQuotasResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   entries: readonly AlterClientQuotasResponseEntriesInput[];
 }
 
 export function encodeAlterClientQuotasResponse(w: Writer, m: AlterClientQuotasResponseInput, v: number): void {
   const flex = v >= 1;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const entriesItems = m.entries;
   w.count(entriesItems.length, flex);
   for (const item of entriesItems) encodeAlterClientQuotasResponseEntries(w, item, v);

@@ -128,7 +128,7 @@ export interface DescribeUserScramCredentialsResponse {
 }
 
 export interface DescribeUserScramCredentialsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   results: readonly DescribeUserScramCredentialsResponseResultsInput[];
@@ -136,7 +136,7 @@ export interface DescribeUserScramCredentialsResponseInput {
 
 export function encodeDescribeUserScramCredentialsResponse(w: Writer, m: DescribeUserScramCredentialsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   const resultsItems = m.results;

@@ -146,13 +146,13 @@ export interface AlterUserScramCredentialsResponse {
 }
 
 export interface AlterUserScramCredentialsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   results: readonly AlterUserScramCredentialsResponseResultsInput[];
 }
 
 export function encodeAlterUserScramCredentialsResponse(w: Writer, m: AlterUserScramCredentialsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const resultsItems = m.results;
   w.count(resultsItems.length, flex);
   for (const item of resultsItems) encodeAlterUserScramCredentialsResponseResults(w, item, v);

@@ -129,7 +129,7 @@ export interface UpdateFeaturesResponse {
 }
 
 export interface UpdateFeaturesResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   results?: readonly UpdateFeaturesResponseResultsInput[] | undefined;
@@ -137,7 +137,7 @@ export interface UpdateFeaturesResponseInput {
 
 export function encodeUpdateFeaturesResponse(w: Writer, m: UpdateFeaturesResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   if (v <= 1) {

@@ -9,14 +9,14 @@ export interface DescribeClusterRequest {
 }
 
 export interface DescribeClusterRequestInput {
-  includeClusterAuthorizedOperations: boolean;
+  includeClusterAuthorizedOperations?: boolean | undefined;
   endpointType?: number | undefined;
   includeFencedBrokers?: boolean | undefined;
 }
 
 export function encodeDescribeClusterRequest(w: Writer, m: DescribeClusterRequestInput, v: number): void {
   const flex = true;
-  w.bool(m.includeClusterAuthorizedOperations);
+  w.bool((m.includeClusterAuthorizedOperations ?? false));
   if (v >= 1) {
     w.int8((m.endpointType ?? 1));
   }
@@ -100,7 +100,7 @@ export interface DescribeClusterResponse {
 }
 
 export interface DescribeClusterResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage?: string | null | undefined;
   endpointType?: number | undefined;
@@ -112,7 +112,7 @@ export interface DescribeClusterResponseInput {
 
 export function encodeDescribeClusterResponse(w: Writer, m: DescribeClusterResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString((m.errorMessage ?? null), flex);
   if (v >= 1) {

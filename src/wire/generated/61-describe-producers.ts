@@ -188,13 +188,13 @@ export interface DescribeProducersResponse {
 }
 
 export interface DescribeProducersResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   topics: readonly DescribeProducersResponseTopicsInput[];
 }
 
 export function encodeDescribeProducersResponse(w: Writer, m: DescribeProducersResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeDescribeProducersResponseTopics(w, item, v);

@@ -129,13 +129,13 @@ export interface DescribeTransactionsResponse {
 }
 
 export interface DescribeTransactionsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   transactionStates: readonly DescribeTransactionsResponseTransactionStatesInput[];
 }
 
 export function encodeDescribeTransactionsResponse(w: Writer, m: DescribeTransactionsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const transactionStatesItems = m.transactionStates;
   w.count(transactionStatesItems.length, flex);
   for (const item of transactionStatesItems) encodeDescribeTransactionsResponseTransactionStates(w, item, v);

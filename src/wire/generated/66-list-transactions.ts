@@ -97,7 +97,7 @@ export interface ListTransactionsResponse {
 }
 
 export interface ListTransactionsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   unknownStateFilters: readonly string[];
   transactionStates: readonly ListTransactionsResponseTransactionStatesInput[];
@@ -105,7 +105,7 @@ export interface ListTransactionsResponseInput {
 
 export function encodeListTransactionsResponse(w: Writer, m: ListTransactionsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   const unknownStateFiltersItems = m.unknownStateFilters;
   w.count(unknownStateFiltersItems.length, flex);

@@ -185,7 +185,7 @@ export interface ConsumerGroupHeartbeatResponse {
 }
 
 export interface ConsumerGroupHeartbeatResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   errorMessage: string | null;
   memberId: string | null;
@@ -196,7 +196,7 @@ export interface ConsumerGroupHeartbeatResponseInput {
 
 export function encodeConsumerGroupHeartbeatResponse(w: Writer, m: ConsumerGroupHeartbeatResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   w.nullableString(m.errorMessage, flex);
   w.nullableString(m.memberId, flex);

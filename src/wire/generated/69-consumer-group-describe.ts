@@ -316,13 +316,13 @@ export interface ConsumerGroupDescribeResponse {
 }
 
 export interface ConsumerGroupDescribeResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   groups: readonly ConsumerGroupDescribeResponseGroupsInput[];
 }
 
 export function encodeConsumerGroupDescribeResponse(w: Writer, m: ConsumerGroupDescribeResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const groupsItems = m.groups;
   w.count(groupsItems.length, flex);
   for (const item of groupsItems) encodeConsumerGroupDescribeResponseGroups(w, item, v);

@@ -72,14 +72,14 @@ export interface ListConfigResourcesResponse {
 }
 
 export interface ListConfigResourcesResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   errorCode: number;
   configResources: readonly ListConfigResourcesResponseConfigResourcesInput[];
 }
 
 export function encodeListConfigResourcesResponse(w: Writer, m: ListConfigResourcesResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
   const configResourcesItems = m.configResources;
   w.count(configResourcesItems.length, flex);

@@ -263,14 +263,14 @@ export interface DescribeTopicPartitionsResponse {
 }
 
 export interface DescribeTopicPartitionsResponseInput {
-  throttleTimeMs: number;
+  throttleTimeMs?: number | undefined;
   topics: readonly DescribeTopicPartitionsResponseTopicsInput[];
   nextCursor?: DescribeTopicPartitionsResponseNextCursorInput | null | undefined;
 }
 
 export function encodeDescribeTopicPartitionsResponse(w: Writer, m: DescribeTopicPartitionsResponseInput, v: number): void {
   const flex = true;
-  w.int32(m.throttleTimeMs);
+  w.int32((m.throttleTimeMs ?? 0));
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeDescribeTopicPartitionsResponseTopics(w, item, v);

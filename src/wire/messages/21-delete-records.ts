@@ -25,7 +25,7 @@ export const deleteRecords = defineMessage({
     { name: 'timeoutMs', type: 'int32' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'topics',
       type: 'array',

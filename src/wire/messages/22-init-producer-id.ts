@@ -15,7 +15,7 @@ export const initProducerId = defineMessage({
     { name: 'keepPreparedTxn', type: 'bool', since: 6, default: false },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'producerId', type: 'int64', default: -1 },
     { name: 'producerEpoch', type: 'int16' },

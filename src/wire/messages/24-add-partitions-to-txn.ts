@@ -40,7 +40,7 @@ export const addPartitionsToTxn = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16', since: 4 },
     {
       name: 'resultsByTransaction',

@@ -13,7 +13,7 @@ export const addOffsetsToTxn = defineMessage({
     { name: 'groupId', type: 'string' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
   ],
 });

@@ -13,7 +13,7 @@ export const endTxn = defineMessage({
     { name: 'committed', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'producerId', type: 'int64', since: 5, default: -1 },
     { name: 'producerEpoch', type: 'int16', since: 5, default: -1 },

@@ -33,7 +33,7 @@ export const txnOffsetCommit = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'topics',
       type: 'array',

@@ -16,7 +16,7 @@ export const describeAcls = defineMessage({
     { name: 'permissionType', type: 'int8' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },
     {

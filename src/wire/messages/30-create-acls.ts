@@ -22,7 +22,7 @@ export const createAcls = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'results',
       type: 'array',

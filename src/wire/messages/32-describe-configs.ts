@@ -20,7 +20,7 @@ export const describeConfigs = defineMessage({
     { name: 'includeDocumentation', type: 'bool', since: 3, default: false },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'results',
       type: 'array',

@@ -26,7 +26,7 @@ export const alterConfigs = defineMessage({
     { name: 'validateOnly', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'responses',
       type: 'array',

@@ -18,7 +18,7 @@ export const describeLogDirs = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16', since: 3 },
     {
       name: 'results',

@@ -25,7 +25,7 @@ export const createPartitions = defineMessage({
     { name: 'validateOnly', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'results',
       type: 'array',

@@ -8,7 +8,7 @@ export const deleteGroups = defineMessage({
   flexibleSince: 2,
   request: [{ name: 'groupsNames', type: 'array', of: 'string' }],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'results',
       type: 'array',

@@ -20,7 +20,7 @@ export const electLeaders = defineMessage({
     { name: 'timeoutMs', type: 'int32', default: 60000 },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16', since: 1 },
     {
       name: 'replicaElectionResults',

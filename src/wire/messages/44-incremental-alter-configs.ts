@@ -27,7 +27,7 @@ export const incrementalAlterConfigs = defineMessage({
     { name: 'validateOnly', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'responses',
       type: 'array',

@@ -26,7 +26,7 @@ export const alterPartitionReassignments = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'allowReplicationFactorChange', type: 'bool', since: 1, default: true },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },

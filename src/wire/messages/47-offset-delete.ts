@@ -18,7 +18,7 @@ export const offsetDelete = defineMessage({
   ],
   response: [
     { name: 'errorCode', type: 'int16' },
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'topics',
       type: 'array',

@@ -19,7 +19,7 @@ export const describeClientQuotas = defineMessage({
     { name: 'strict', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },
     {

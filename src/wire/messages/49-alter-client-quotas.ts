@@ -33,7 +33,7 @@ export const alterClientQuotas = defineMessage({
     { name: 'validateOnly', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'entries',
       type: 'array',

@@ -8,7 +8,7 @@ export const describeUserScramCredentials = defineMessage({
   flexibleSince: 0,
   request: [{ name: 'users', type: 'array', nullableSince: 0, of: [{ name: 'name', type: 'string' }] }],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },
     {

@@ -28,7 +28,7 @@ export const alterUserScramCredentials = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'results',
       type: 'array',

@@ -21,7 +21,7 @@ export const updateFeatures = defineMessage({
     { name: 'validateOnly', type: 'bool', since: 1, default: false },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },
     {

@@ -7,12 +7,12 @@ export const describeCluster = defineMessage({
   versions: [0, 2],
   flexibleSince: 0,
   request: [
-    { name: 'includeClusterAuthorizedOperations', type: 'bool' },
+    { name: 'includeClusterAuthorizedOperations', type: 'bool', default: false },
     { name: 'endpointType', type: 'int8', since: 1, default: 1 },
     { name: 'includeFencedBrokers', type: 'bool', since: 2 },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0, default: null },
     { name: 'endpointType', type: 'int8', since: 1, default: 1 },

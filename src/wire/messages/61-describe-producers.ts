@@ -17,7 +17,7 @@ export const describeProducers = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'topics',
       type: 'array',

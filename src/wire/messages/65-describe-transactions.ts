@@ -8,7 +8,7 @@ export const describeTransactions = defineMessage({
   flexibleSince: 0,
   request: [{ name: 'transactionalIds', type: 'array', of: 'string' }],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'transactionStates',
       type: 'array',

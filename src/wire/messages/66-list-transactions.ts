@@ -13,7 +13,7 @@ export const listTransactions = defineMessage({
     { name: 'transactionalIdPattern', type: 'string', since: 2, nullableSince: 0, default: null },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'unknownStateFilters', type: 'array', of: 'string' },
     {

@@ -28,7 +28,7 @@ export const consumerGroupHeartbeat = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     { name: 'errorMessage', type: 'string', nullableSince: 0 },
     { name: 'memberId', type: 'string', nullableSince: 0 },

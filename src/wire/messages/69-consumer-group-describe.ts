@@ -11,7 +11,7 @@ export const consumerGroupDescribe = defineMessage({
     { name: 'includeAuthorizedOperations', type: 'bool' },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'groups',
       type: 'array',

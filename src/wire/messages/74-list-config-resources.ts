@@ -8,7 +8,7 @@ export const listConfigResources = defineMessage({
   flexibleSince: 0,
   request: [{ name: 'resourceTypes', type: 'array', since: 1, of: 'int8' }],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
     {
       name: 'configResources',

@@ -21,7 +21,7 @@ export const describeTopicPartitions = defineMessage({
     },
   ],
   response: [
-    { name: 'throttleTimeMs', type: 'int32' },
+    { name: 'throttleTimeMs', type: 'int32', default: 0 },
     {
       name: 'topics',
       type: 'array',

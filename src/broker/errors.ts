@@ -1,0 +1,55 @@
+/** Errors of the broker: MR54xx. What a client did that we refuse, with the remedy that its own message hides. */
+import { defineErrors } from '../base/index.ts';
+
+export const brokerErrors = defineErrors({
+  frameTooLarge: {
+    code: 'MR5401',
+    text: 'a request of {size} bytes, the limit is {limit}',
+    help: 'Raise socket_request_max_bytes, or make the client’s batches smaller.',
+  },
+  tlsOnPlaintext: {
+    code: 'MR5402',
+    text: 'a TLS handshake on a plaintext listener',
+    help: 'Set security.protocol=PLAINTEXT in the client, or connect to a TLS listener.',
+  },
+  httpOnKafka: {
+    code: 'MR5403',
+    text: 'an HTTP request on the Kafka port',
+    help: 'The HTTP address is another one; it is printed at the start.',
+  },
+  proxyHeader: {
+    code: 'MR5404',
+    text: 'a PROXY protocol header on a listener that expects none',
+    help: 'Switch the PROXY protocol off in the load balancer in front of this listener.',
+  },
+  garbage: {
+    code: 'MR5405',
+    text: 'bytes that are no Kafka request: {reason}',
+    help: 'Something else than a Kafka client connects here; find out what listens for whom.',
+  },
+  unknownApi: {
+    code: 'MR5406',
+    text: 'API {key} is not known here',
+    help: 'The client wants a feature that this server does not list; switch it off in the client.',
+  },
+  unsupportedVersion: {
+    code: 'MR5407',
+    text: '{api} version {version}; this server speaks {min} to {max}',
+    help: 'Let the client negotiate (ApiVersions), or configure the protocol version of Kafka 0.11 or later in it.',
+  },
+  malformed: {
+    code: 'MR5408',
+    text: 'a malformed {api} request: {reason}',
+    help: 'The client’s encoding and the version that it names do not agree; update the client.',
+  },
+  handlerFailed: {
+    code: 'MR5409',
+    text: '{api} failed: {reason}',
+    help: 'This is a defect of Millrace, not of the client; the log has the stack.',
+  },
+  produceRefused: {
+    code: 'MR5410',
+    text: 'records for {topic}/{partition} refused with {error}: {reason}',
+    help: 'See the reason; the client is told the code and decides whether it tries again.',
+  },
+});

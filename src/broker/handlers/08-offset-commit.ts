@@ -1,0 +1,61 @@
+/**
+ * OffsetCommit.
+ *
+ * Versions: 0 to 10.
+ * Behaviour: answered when synced. Metadata beyond 4,096 bytes is 12, an unknown partition 3; the rest is committed.
+ * Not done: retention time and commit timestamp of the request (0 to 4): offsets of empty groups are kept for a set time.
+ * Versions differ: generation and member from 1, instance id from 7, topic ids from 10.
+ */
+import type { OffsetToCommit } from '../../coordination/index.ts';
+import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
+import { defineHandler, topicByNameOrId } from '../handler.ts';
+
+export default defineHandler({
+  api: apis.offsetCommit,
+  min: 0,
+  max: 10,
+  async handle(context, request) {
+    const isById = context.version >= 10;
+    const accepted: OffsetToCommit[] = [];
+    const checked = request.topics.map(({ name, partitions, topicId }) => {
+      const topic = topicByNameOrId(context, name, topicId, isById);
+      return {
+        name,
+        topicId,
+        partitions: partitions.map(({ committedLeaderEpoch, committedMetadata, committedOffset, partitionIndex }) => {
+          let error: ErrorName = 'NONE';
+          if (!topic) error = isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+          else if (!topic.partitions[partitionIndex]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
+          else if (Buffer.byteLength(committedMetadata ?? '') > context.coordination.settings.metadataBytesMax) {
+            error = 'OFFSET_METADATA_TOO_LARGE';
+          } else {
+            accepted.push({
+              topic: topic.name,
+              partition: partitionIndex,
+              offset: committedOffset,
+              leaderEpoch: committedLeaderEpoch,
+              metadata: committedMetadata,
+            });
+          }
+          return { partitionIndex, error };
+        }),
+      };
+    });
+    const member = {
+      id: request.memberId,
+      instanceId: request.groupInstanceId,
+      generation: request.generationIdOrMemberEpoch,
+    };
+    const result = await context.coordination.commit(context.namespace, request.groupId, member, accepted);
+    return {
+      topics: checked.map(({ name, partitions, topicId }) => ({
+        name,
+        topicId,
+        partitions: partitions.map(({ error, partitionIndex }) => ({
+          partitionIndex,
+          errorCode: errorCode(error === 'NONE' ? result : error),
+        })),
+      })),
+    };
+  },
+});

@@ -1,0 +1,22 @@
+/**
+ * Heartbeat.
+ *
+ * Versions: 0 to 4.
+ * Behaviour: keeps the member's session; 27 while the group prepares a rebalance, 25 for a member that is not in it.
+ * Not done: nothing.
+ * Versions differ: instance id from 3.
+ */
+import { apis, errorCode } from '../../wire/index.ts';
+import { defineHandler } from '../handler.ts';
+
+export default defineHandler({
+  api: apis.heartbeat,
+  min: 0,
+  max: 4,
+  handle(context, request) {
+    const group = context.coordination.find(context.namespace, request.groupId);
+    const error =
+      group?.heartbeat(request.memberId, request.groupInstanceId, request.generationId) ?? 'UNKNOWN_MEMBER_ID';
+    return { errorCode: errorCode(error) };
+  },
+});
