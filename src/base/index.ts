@@ -18,3 +18,4 @@ export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
 export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';
 export { SeededRandom } from './random.ts';
+export { nearest } from './suggest.ts';

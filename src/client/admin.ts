@@ -1,0 +1,92 @@
+/** Administration of a cluster: topics, groups, offsets. Each call asks once and reports the broker's error by name. */
+import { apis, errorName, type DescribeGroupsResponse, type ListGroupsResponse, type MetadataResponse } from '../wire/index.ts';
+import type { Cluster } from './cluster.ts';
+import { offsetFor } from './consumer.ts';
+import { clientErrors } from './errors.ts';
+
+export class Admin {
+  private readonly cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  /** Null asks for all topics. */
+  topics(names: readonly string[] | null = null): Promise<MetadataResponse> {
+    return this.cluster.metadata(names);
+  }
+
+  async createTopic(name: string, partitions: number, configs: ReadonlyMap<string, string> = new Map()): Promise<void> {
+    const connection = await this.cluster.any();
+    const answer = await connection.request(apis.createTopics, {
+      topics: [
+        {
+          name,
+          numPartitions: partitions,
+          replicationFactor: -1,
+          assignments: [],
+          configs: [...configs].map(([key, value]) => ({ name: key, value })),
+        },
+      ],
+      timeoutMs: 30_000,
+    });
+    this.expect('CreateTopics', name, answer.topics[0]);
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    const connection = await this.cluster.any();
+    const answer = await connection.request(
+      apis.deleteTopics,
+      { topicNames: [name], topics: [], timeoutMs: 30_000 } as never,
+      { cap: 5 },
+    );
+    this.expect('DeleteTopics', name, answer.responses[0]);
+  }
+
+  async describeConfigs(topic: string): Promise<{ name: string; value: string | null }[]> {
+    const connection = await this.cluster.any();
+    const answer = await connection.request(apis.describeConfigs, {
+      resources: [{ resourceType: 2, resourceName: topic, configurationKeys: null }],
+      includeSynonyms: false,
+    });
+    this.expect('DescribeConfigs', topic, answer.results[0]);
+    return answer.results[0]!.configs.map(({ name, value }) => ({ name, value }));
+  }
+
+  /** First and last offset of each partition. */
+  async offsets(topic: string): Promise<{ partition: number; start: number; end: number }[]> {
+    const { leaders } = await this.cluster.topic(topic);
+    return Promise.all(
+      leaders.map(async (_leader, partition) => ({
+        partition,
+        start: await offsetFor(this.cluster, topic, partition, -2),
+        end: await offsetFor(this.cluster, topic, partition, -1),
+      })),
+    );
+  }
+
+  async groups(): Promise<ListGroupsResponse['groups']> {
+    const connection = await this.cluster.any();
+    return (await connection.request(apis.listGroups, { statesFilter: [], typesFilter: [] })).groups;
+  }
+
+  async describeGroup(id: string): Promise<DescribeGroupsResponse['groups'][number]> {
+    const connection = await this.cluster.node(await this.cluster.coordinator(id));
+    const answer = await connection.request(apis.describeGroups, { groups: [id], includeAuthorizedOperations: false });
+    this.expect('DescribeGroups', id, answer.groups[0]);
+    return answer.groups[0]!;
+  }
+
+  async deleteGroup(id: string): Promise<void> {
+    const connection = await this.cluster.node(await this.cluster.coordinator(id));
+    const answer = await connection.request(apis.deleteGroups, { groupsNames: [id] });
+    this.expect('DeleteGroups', id, answer.results[0]);
+  }
+
+  private expect(api: string, what: string, result: { readonly errorCode: number; readonly errorMessage?: string | null } | undefined): void {
+    const code = result?.errorCode ?? -1;
+    if (code === 0) return;
+    const text = result?.errorMessage ? `${errorName(code)}, ${result.errorMessage}` : errorName(code);
+    throw clientErrors.brokerError({ api, what, error: text });
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The cluster as a client sees it: brokers, leaders, topic ids, coordinators; connections by node.
+ *
+ * Invariants
+ * I1 bootstrap addresses are asked only while no known broker answers, or at the start.
+ * I2 one connection a node and purpose is made at a time; whoever asks meanwhile waits for the same one.
+ */
+import { type Address, type Io, messageOf } from '../base/index.ts';
+import { apis, errorCode, errorName, type MetadataResponse } from '../wire/index.ts';
+import { BrokerConnection, type ConnectionSettings } from './connection.ts';
+import { clientErrors } from './errors.ts';
+
+export interface ClusterSettings extends ConnectionSettings {
+  readonly bootstrap: readonly Address[];
+  readonly metadataMaxAgeMs: number;
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+}
+
+export interface TopicInfo {
+  readonly name: string;
+  readonly id: string;
+  /** Leader node of each partition by index; -1 where there is none. */
+  readonly leaders: readonly number[];
+}
+
+export class Cluster {
+  readonly io: Io;
+  readonly settings: ClusterSettings;
+  private readonly brokers = new Map<number, Address>();
+  private readonly topics = new Map<string, TopicInfo>();
+  private readonly connections = new Map<string, Promise<BrokerConnection>>();
+  private refreshedMs = 0;
+  private isClosed = false;
+  private nextBootstrap = 0;
+
+  constructor(io: Io, settings: ClusterSettings) {
+    this.io = io;
+    this.settings = settings;
+  }
+
+  /** Waits with full jitter before try number `attempt` (from 0). */
+  backoff(attempt: number): Promise<void> {
+    const most = Math.min(this.settings.backoffMaxMs, this.settings.backoffMs * 2 ** attempt);
+    return this.sleep(this.io.random.float() * most);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise(resolve => this.io.clock.after(ms, resolve));
+  }
+
+  /** Connection to a node. `purpose` keeps what may block (fetches, group requests) off the others' way. */
+  async node(id: number, purpose = ''): Promise<BrokerConnection> {
+    const address = this.brokers.get(id);
+    if (!address) throw clientErrors.noBroker({ brokers: `node ${id}`, reason: 'it is not in the metadata' });
+    return this.connect(address, purpose);
+  }
+
+  /** Any broker that answers: known ones first, then the bootstrap list. */
+  async any(): Promise<BrokerConnection> {
+    const { bootstrap } = this.settings;
+    const turn = this.nextBootstrap++;
+    const rotated = bootstrap.map((_, i) => bootstrap[(i + turn) % bootstrap.length]!);
+    let reason = 'none is named';
+    for (const address of [...this.brokers.values(), ...rotated]) {
+      try {
+        return await this.connect(address, '');
+      } catch (error) {
+        reason = messageOf(error);
+      }
+    }
+    throw clientErrors.noBroker({ brokers: bootstrap.map(({ host, port }) => `${host}:${port}`).join(','), reason });
+  }
+
+  async metadata(names: readonly string[] | null, canCreate = false): Promise<MetadataResponse> {
+    const connection = await this.any();
+    const answer = await connection.request(apis.metadata, version => ({
+      topics: names === null ? (version === 0 ? [] : null) : names.map(name => ({ name })),
+      allowAutoTopicCreation: canCreate,
+    }));
+    this.brokers.clear();
+    for (const { host, nodeId, port } of answer.brokers) this.brokers.set(nodeId, { host, port });
+    for (const topic of answer.topics) {
+      if (topic.errorCode !== 0 || topic.name === null) continue;
+      const leaders: number[] = [];
+      for (const { leaderId, partitionIndex } of topic.partitions) leaders[partitionIndex] = leaderId;
+      this.topics.set(topic.name, { name: topic.name, id: topic.topicId, leaders });
+    }
+    this.refreshedMs = this.io.clock.monotonic();
+    return answer;
+  }
+
+  /** The topic, asked for if unknown or old. Creation by the broker is retried until it has a leader. */
+  async topic(name: string, canCreate = false): Promise<TopicInfo> {
+    for (let attempt = 0; ; attempt++) {
+      const known = this.topics.get(name);
+      const isFresh = this.io.clock.monotonic() - this.refreshedMs < this.settings.metadataMaxAgeMs;
+      if (known && isFresh) return known;
+      const answer = await this.metadata([...new Set([...this.topics.keys(), name])], canCreate);
+      const found = answer.topics.find(topic => topic.name === name);
+      if (found && found.errorCode === 0) continue;
+      const error = errorName(found?.errorCode ?? -1);
+      if (error === 'UNKNOWN_TOPIC_OR_PARTITION' && !canCreate) throw clientErrors.unknownTopic({ topic: name });
+      if (attempt >= 20) throw clientErrors.brokerError({ api: 'Metadata', what: `for ${name}`, error });
+      await this.backoff(attempt);
+    }
+  }
+
+  /** Forgets what is known of the topic: the next look asks again. */
+  forget(name: string): void {
+    this.topics.delete(name);
+  }
+
+  /** The node that coordinates a group. */
+  async coordinator(group: string): Promise<number> {
+    for (let attempt = 0; ; attempt++) {
+      const connection = await this.any();
+      const answer = await connection.request(apis.findCoordinator, { key: group, keyType: 0, coordinatorKeys: [group] } as never);
+      const found = answer.coordinators[0] ?? answer;
+      if (found.errorCode === 0) {
+        this.brokers.set(found.nodeId, { host: found.host, port: found.port });
+        return found.nodeId;
+      }
+      const isTransient = found.errorCode === errorCode('COORDINATOR_NOT_AVAILABLE');
+      if (!isTransient || attempt > 30) {
+        throw clientErrors.brokerError({ api: 'FindCoordinator', what: `for ${group}`, error: errorName(found.errorCode) });
+      }
+      await this.backoff(attempt);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const open = [...this.connections.values()];
+    this.connections.clear();
+    for (const connection of open) await connection.then(ready => ready.close()).catch(() => undefined);
+  }
+
+  private connect(address: Address, purpose: string): Promise<BrokerConnection> {
+    if (this.isClosed) return Promise.reject(clientErrors.closed());
+    const key = `${address.host}:${address.port} ${purpose}`;
+    const existing = this.connections.get(key);
+    if (existing) return existing;
+    const made = BrokerConnection.connect(this.io, address, this.settings);
+    this.connections.set(key, made);
+    const forget = (): void => {
+      if (this.connections.get(key) === made) this.connections.delete(key);
+    };
+    made.then(
+      connection => {
+        connection.onClose = forget;
+        if (this.isClosed) connection.close();
+      },
+      () => forget(),
+    );
+    return made;
+  }
+}

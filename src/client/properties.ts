@@ -1,0 +1,267 @@
+/**
+ * Client settings by librdkafka's names, as users of TQL write them in `options`. One row a property: what it sets, or why
+ * it is refused. A property that is not here is an error with the nearest name.
+ */
+import type { Address, Io, MillraceError, TlsOptions } from '../base/index.ts';
+import { nearest } from '../base/index.ts';
+import { Cluster, type ClusterSettings } from './cluster.ts';
+import { CONSUMER_DEFAULTS, type ConsumerSettings, type ResetPolicy } from './consumer.ts';
+import { clientErrors } from './errors.ts';
+import { GROUP_DEFAULTS } from './group.ts';
+import { partitioners } from './partitioners.ts';
+import { PRODUCER_DEFAULTS, type ProducerSettings } from './producer.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface ClientSettings {
+  readonly cluster: ClusterSettings;
+  readonly producer: ProducerSettings;
+  readonly consumer: ConsumerSettings;
+  readonly group: typeof GROUP_DEFAULTS & { readonly groupId: string | undefined };
+}
+
+interface Draft {
+  cluster: Mutable<ClusterSettings>;
+  producer: Mutable<ProducerSettings>;
+  consumer: Mutable<ConsumerSettings>;
+  group: { sessionTimeoutMs: number; heartbeatMs: number; rebalanceTimeoutMs: number; instanceId: string | null; groupId: string | undefined };
+  tls: Mutable<TlsOptions>;
+  isTls: boolean;
+}
+
+/** Sets the property; returns why the value cannot be taken. */
+type Setter = (draft: Draft, value: string, io: Io) => string | undefined | void;
+
+function whole(set: (draft: Draft, value: number) => void): Setter {
+  return (draft, value) => {
+    if (!/^\d+$/.test(value)) return 'it must be a whole number';
+    set(draft, Number(value));
+  };
+}
+
+function flag(set: (draft: Draft, value: boolean) => void): Setter {
+  return (draft, value) => {
+    if (value !== 'true' && value !== 'false') return 'it must be true or false';
+    set(draft, value === 'true');
+  };
+}
+
+function chosen<T>(choices: Readonly<Record<string, T>>, set: (draft: Draft, value: T) => void): Setter {
+  return (draft, value) => {
+    if (!(value in choices)) return `it must be one of ${Object.keys(choices).join(', ')}`;
+    set(draft, choices[value] as T);
+  };
+}
+
+function file(set: (draft: Draft, bytes: Uint8Array) => void): Setter {
+  return (draft, value, io) => {
+    try {
+      set(draft, io.files.readFile(value));
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+}
+
+const later: Setter = () => 'SASL comes with a later version; use TLS client certificates or a plaintext listener';
+const accepted: Setter = () => undefined;
+
+const RESET: Readonly<Record<string, ResetPolicy>> = {
+  earliest: 'earliest',
+  smallest: 'earliest',
+  beginning: 'earliest',
+  latest: 'latest',
+  largest: 'latest',
+  end: 'latest',
+  error: 'error',
+};
+const CODECS = { none: 'none', gzip: 'gzip', snappy: 'snappy', lz4: 'lz4', zstd: 'zstd' } as const;
+const setCodec = chosen(CODECS, (draft, codec) => {
+  draft.producer.codec = codec;
+});
+const setLinger = whole((draft, ms) => {
+  draft.producer.lingerMs = ms;
+});
+const setDelivery = whole((draft, ms) => {
+  draft.producer.deliveryTimeoutMs = ms;
+});
+const setAcks = chosen({ '0': 0, '1': 1, '-1': -1, all: -1 } as const, (draft, acks) => {
+  draft.producer.acks = acks;
+});
+const setWait = whole((draft, ms) => {
+  draft.consumer.maxWaitMs = ms;
+});
+
+const PROPERTIES: Readonly<Record<string, Setter>> = {
+  'bootstrap.servers': (draft, value) => {
+    const addresses = value.split(',').map(part => parseAddress(part.trim()));
+    if (addresses.some(address => address === undefined)) return 'it must be host:port, separated by commas';
+    draft.cluster.bootstrap = addresses as Address[];
+  },
+  'client.id': (draft, value) => {
+    draft.cluster.clientId = value;
+  },
+  'group.id': (draft, value) => {
+    draft.group.groupId = value;
+  },
+  'group.instance.id': (draft, value) => {
+    draft.group.instanceId = value;
+  },
+  'security.protocol': chosen(
+    { plaintext: false, PLAINTEXT: false, ssl: true, SSL: true },
+    (draft, isTls) => {
+      draft.isTls = isTls;
+    },
+  ),
+  'ssl.ca.location': file((draft, bytes) => {
+    draft.tls.ca = bytes;
+  }),
+  'ssl.certificate.location': file((draft, bytes) => {
+    draft.tls.cert = bytes;
+  }),
+  'ssl.key.location': file((draft, bytes) => {
+    draft.tls.key = bytes;
+  }),
+  'ssl.key.password': (draft, value) => {
+    draft.tls.passphrase = value;
+  },
+  'enable.ssl.certificate.verification': flag((draft, verify) => {
+    draft.tls.verify = verify;
+  }),
+  acks: setAcks,
+  'request.required.acks': setAcks,
+  'linger.ms': setLinger,
+  'queue.buffering.max.ms': setLinger,
+  'batch.size': whole((draft, bytes) => {
+    draft.producer.batchBytes = bytes;
+  }),
+  'compression.type': setCodec,
+  'compression.codec': setCodec,
+  'message.timeout.ms': setDelivery,
+  'delivery.timeout.ms': setDelivery,
+  'queue.buffering.max.kbytes': whole((draft, kib) => {
+    draft.producer.memoryBytesMax = kib * 1024;
+  }),
+  'enable.idempotence': flag((draft, isIdempotent) => {
+    draft.producer.isIdempotent = isIdempotent;
+  }),
+  partitioner: (draft, value) => {
+    if (!(value in partitioners)) return `it must be one of ${Object.keys(partitioners).join(', ')}`;
+    draft.producer.partitioner = value as keyof typeof partitioners;
+  },
+  'allow.auto.create.topics': flag((draft, canCreate) => {
+    draft.producer.canCreateTopics = canCreate;
+  }),
+  'request.timeout.ms': whole((draft, ms) => {
+    draft.cluster.requestTimeoutMs = ms;
+  }),
+  'socket.timeout.ms': whole((draft, ms) => {
+    draft.cluster.requestTimeoutMs = ms;
+  }),
+  'socket.connection.setup.timeout.ms': whole((draft, ms) => {
+    draft.cluster.connectTimeoutMs = ms;
+  }),
+  'metadata.max.age.ms': whole((draft, ms) => {
+    draft.cluster.metadataMaxAgeMs = ms;
+  }),
+  'retry.backoff.ms': whole((draft, ms) => {
+    draft.cluster.backoffMs = ms;
+  }),
+  'retry.backoff.max.ms': whole((draft, ms) => {
+    draft.cluster.backoffMaxMs = ms;
+  }),
+  'auto.offset.reset': chosen(RESET, (draft, reset) => {
+    draft.consumer.reset = reset;
+  }),
+  'fetch.min.bytes': whole((draft, bytes) => {
+    draft.consumer.minBytes = bytes;
+  }),
+  'fetch.wait.max.ms': setWait,
+  'fetch.max.wait.ms': setWait,
+  'fetch.max.bytes': whole((draft, bytes) => {
+    draft.consumer.maxBytes = bytes;
+  }),
+  'max.partition.fetch.bytes': whole((draft, bytes) => {
+    draft.consumer.partitionMaxBytes = bytes;
+  }),
+  'check.crcs': flag((draft, checksCrc) => {
+    draft.consumer.checksCrc = checksCrc;
+  }),
+  'session.timeout.ms': whole((draft, ms) => {
+    draft.group.sessionTimeoutMs = ms;
+  }),
+  'heartbeat.interval.ms': whole((draft, ms) => {
+    draft.group.heartbeatMs = ms;
+  }),
+  'max.poll.interval.ms': whole((draft, ms) => {
+    draft.group.rebalanceTimeoutMs = ms;
+  }),
+  // Everything is read as "uncommitted" until transactions are there; what both values mean is the same till then.
+  'isolation.level': chosen({ read_committed: true, read_uncommitted: true }, () => undefined),
+  'enable.partition.eof': accepted,
+  'enable.metrics.push': accepted,
+  'queued.min.messages': accepted,
+  'queued.max.messages.kbytes': accepted,
+  'api.version.request': accepted,
+  'broker.address.family': accepted,
+  'socket.keepalive.enable': accepted,
+  'log.connection.close': accepted,
+  'max.in.flight.requests.per.connection': accepted,
+  'sasl.mechanism': later,
+  'sasl.mechanisms': later,
+  'sasl.username': later,
+  'sasl.password': later,
+  'sasl.oauthbearer.method': later,
+};
+
+export const DEFAULT_BOOTSTRAP: Address = { host: '127.0.0.1', port: 9092 };
+
+/** Settings from properties. Throws MR4207 for one that cannot be taken. */
+export function clientSettings(io: Io, properties: ReadonlyMap<string, string>): ClientSettings {
+  const draft: Draft = {
+    cluster: {
+      clientId: 'millrace',
+      tls: undefined,
+      bootstrap: [DEFAULT_BOOTSTRAP],
+      connectTimeoutMs: 10_000,
+      requestTimeoutMs: 30_000,
+      metadataMaxAgeMs: 300_000,
+      backoffMs: 100,
+      backoffMaxMs: 2_000,
+    },
+    producer: { ...PRODUCER_DEFAULTS },
+    consumer: { ...CONSUMER_DEFAULTS },
+    group: { ...GROUP_DEFAULTS, groupId: undefined },
+    tls: {},
+    isTls: false,
+  };
+  for (const [name, value] of properties) {
+    const set = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined;
+    if (!set) throw unknownProperty(name, value);
+    const reason = set(draft, value, io);
+    if (typeof reason === 'string') throw clientErrors.badProperty({ name, value: hidden(name, value), reason });
+  }
+  if (draft.isTls) draft.cluster.tls = draft.tls;
+  return { cluster: draft.cluster, producer: draft.producer, consumer: draft.consumer, group: draft.group };
+}
+
+export function makeCluster(io: Io, settings: ClientSettings): Cluster {
+  return new Cluster(io, settings.cluster);
+}
+
+export function parseAddress(text: string): Address | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const port = Number(match?.[3] ?? 9092);
+  if (!match || port > 65_535) return undefined;
+  return { host: match[1] ?? match[2]!, port };
+}
+
+function unknownProperty(name: string, value: string): MillraceError {
+  const near = nearest(name, Object.keys(PROPERTIES));
+  const reason = `unknown property${near ? `; did you mean ${near}?` : ''}`;
+  return clientErrors.badProperty({ name, value: hidden(name, value), reason });
+}
+
+function hidden(name: string, value: string): string {
+  return /password|secret|token/.test(name) ? '***' : value;
+}

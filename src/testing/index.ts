@@ -1,0 +1,2 @@
+/** Front door of `testing`: the public test kit. */
+export { startTestBroker, type TestBroker } from './broker.ts';

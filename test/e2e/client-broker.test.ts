@@ -1,0 +1,100 @@
+/** Our client against our broker over real sockets: produce, consume, groups, every codec. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { type Cluster, clientSettings, Consumer, GroupMember, type GroupOffset, makeCluster, Producer } from '../../src/client/index.ts';
+import { startTestBroker, type TestBroker } from '../../src/testing/index.ts';
+import { BatchHeader, CODEC, type CodecName, RecordCursor } from '../../src/wire/records/index.ts';
+
+async function start(t: TestContext, options: Record<string, string> = {}): Promise<{ server: TestBroker; cluster: Cluster }> {
+  const server = await startTestBroker({ defaultPartitions: 3 });
+  const bootstrap = `${server.address.host}:${server.address.port}`;
+  const cluster = makeCluster(server.io, clientSettings(server.io, new Map(Object.entries({ 'bootstrap.servers': bootstrap, ...options }))));
+  t.after(async () => {
+    await cluster.close();
+    await server.close();
+  });
+  return { server, cluster };
+}
+
+async function readAll(consumer: Consumer, count: number): Promise<string[]> {
+  const values: string[] = [];
+  const cursor = new RecordCursor();
+  while (values.length < count) {
+    for (const { batches, fromOffset } of await consumer.poll()) {
+      for (const batch of batches) {
+        cursor.open(batch);
+        while (cursor.advance()) if (cursor.offset >= fromOffset) values.push(Buffer.from(cursor.value!).toString());
+      }
+    }
+  }
+  return values;
+}
+
+for (const codec of Object.keys(CODEC) as CodecName[]) {
+  test(`records written with ${codec} stay compressed in the log and come back in order`, async t => {
+    const { cluster, server } = await start(t);
+    const producer = new Producer(cluster, { codec });
+    await producer.prepare('t');
+    const expected = Array.from({ length: 500 }, (_, i) => `value ${i}`);
+    for (const value of expected) producer.append('t', 1, { key: null, value: Buffer.from(value) }, () => undefined);
+    await producer.close();
+    const partition = server.log.topic('', 't')!.partitions[1]!;
+    assert.equal(new BatchHeader(server.log.read(partition, 0, 1)[0]!).codec, CODEC[codec]);
+    const consumer = new Consumer(cluster);
+    consumer.assign([{ topic: 't', partition: 1, offset: -2 }]);
+    assert.deepEqual(await readAll(consumer, 500), expected);
+  });
+}
+
+test('a consumer that begins inside a batch skips to its offset', async t => {
+  const { cluster } = await start(t);
+  const producer = new Producer(cluster);
+  await producer.prepare('t');
+  for (let i = 0; i < 10; i++) producer.append('t', 0, { key: null, value: Buffer.from(`${i}`) }, () => undefined);
+  await producer.close();
+  const consumer = new Consumer(cluster);
+  consumer.assign([{ topic: 't', partition: 0, offset: 7 }]);
+  assert.deepEqual(await readAll(consumer, 3), ['7', '8', '9']);
+});
+
+test('two members share the partitions, and one takes over when the other leaves', async t => {
+  const { cluster } = await start(t);
+  await new Producer(cluster).prepare('t');
+  const owned: GroupOffset[][] = [[], []];
+  let onChange: () => void = () => undefined;
+  const member = (i: number): GroupMember =>
+    new GroupMember(
+      cluster,
+      { groupId: 'g', topics: ['t'], sessionTimeoutMs: 6_000, heartbeatMs: 100, rebalanceTimeoutMs: 5_000, instanceId: null },
+      {
+        onAssign: partitions => {
+          owned[i] = [...partitions];
+          onChange();
+        },
+        onRevoke: () => {
+          owned[i] = [];
+        },
+        onFailure: error => {
+          throw error;
+        },
+      },
+    );
+  const until = (check: () => boolean): Promise<void> =>
+    new Promise(resolve => {
+      onChange = () => {
+        if (check()) resolve();
+      };
+      onChange();
+    });
+  const [first, second] = [member(0), member(1)];
+  await first!.start();
+  await first!.commit([{ topic: 't', partition: 2, offset: 5 }]);
+  await second!.start();
+  await until(() => owned[0]!.length > 0 && owned[1]!.length > 0);
+  assert.equal(owned[0]!.length + owned[1]!.length, 3);
+  await first!.close();
+  owned[0] = [];
+  await until(() => owned[1]!.length === 3);
+  assert.deepEqual(owned[1]!.map(({ offset }) => offset).sort(), [-1, -1, 5]);
+  await second!.close();
+});
