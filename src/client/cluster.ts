@@ -33,6 +33,7 @@ export class Cluster {
   private refreshedMs = 0;
   private isClosed = false;
   private nextBootstrap = 0;
+  private purposes = 0;
 
   constructor(io: Io, settings: ClusterSettings) {
     this.io = io;
@@ -54,6 +55,11 @@ export class Cluster {
     const address = this.brokers.get(id);
     if (!address) throw clientErrors.noBroker({ brokers: `node ${id}`, reason: 'it is not in the metadata' });
     return this.connect(address, purpose);
+  }
+
+  /** A purpose of its own: a request that waits long (JoinGroup) must not keep another member's heartbeat behind it. */
+  ownPurpose(name: string): string {
+    return `${name} ${++this.purposes}`;
   }
 
   /** Any broker that answers: known ones first, then the bootstrap list. */

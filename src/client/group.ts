@@ -63,6 +63,7 @@ export class GroupMember {
   private readonly cluster: Cluster;
   private readonly settings: GroupMemberSettings;
   private readonly listener: GroupListener;
+  private readonly purpose: string;
   private memberId = '';
   private generation = -1;
   private heartbeat: Timer | undefined;
@@ -73,6 +74,7 @@ export class GroupMember {
     this.cluster = cluster;
     this.settings = settings;
     this.listener = listener;
+    this.purpose = cluster.ownPurpose('group');
   }
 
   /** Joins and resolves with the first assignment. */
@@ -249,7 +251,7 @@ export class GroupMember {
   }
 
   private async connection(): Promise<BrokerConnection> {
-    return this.cluster.node(await this.cluster.coordinator(this.settings.groupId), 'group');
+    return this.cluster.node(await this.cluster.coordinator(this.settings.groupId), this.purpose);
   }
 }
 

@@ -164,11 +164,12 @@ export class Group {
     const refusal = this.joinRefusal(request);
     if (refusal) return refusal;
     if (request.memberId === '' && request.instanceId === null && request.needsMemberId) return this.promiseId(request);
+    const isMember = this.members.has(request.memberId);
     const member = this.admit(request);
     if (typeof member === 'string') return failedJoin(member, request.memberId);
     const isLeader = member.id === this.leader;
     const isKnown = this.state === 'stable' || this.state === 'completing';
-    const isUnchanged = request.memberId !== '' && isKnown && sameProtocols(member.protocols, request.protocols);
+    const isUnchanged = isMember && isKnown && sameProtocols(member.protocols, request.protocols);
     member.protocols = request.protocols;
     if (isUnchanged && (this.state === 'completing' || !isLeader)) return this.joinResult(member);
     const answer = new Promise<JoinResult>(resolve => {

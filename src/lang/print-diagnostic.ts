@@ -1,0 +1,91 @@
+/**
+ * Diagnostics as a compiler prints them, and as JSON.
+ *
+ *   warning: <message>
+ *    --> <file>:<line>:<column>
+ *     |
+ *   3 | where count > 2
+ *     |       ~~~~~~~~~
+ *     |
+ *     = note: …
+ *     = hint: …
+ *
+ * `^` underlines errors, `~` warnings, `-` other places; a gap between two lines is `⋮`; the gutter is as wide as the
+ * largest line number; a place of several lines is underlined on its first line, with the length of the whole place.
+ */
+import type { Diagnostic, Span } from '../base/index.ts';
+import type { SourceText } from './source.ts';
+
+export interface Palette {
+  error(text: string): string;
+  warning(text: string): string;
+  accent(text: string): string;
+  bold(text: string): string;
+}
+
+const PLAIN: Palette = { error: text => text, warning: text => text, accent: text => text, bold: text => text };
+
+interface Place {
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+  readonly mark: '^' | '~' | '-';
+  readonly text: string;
+}
+
+export function printDiagnostic(diagnostic: Diagnostic, source: SourceText | undefined, palette: Palette = PLAIN): string {
+  const paint = diagnostic.severity === 'error' ? palette.error : palette.warning;
+  const lines = [`${paint(diagnostic.severity)}: ${palette.bold(diagnostic.message)}`];
+  const places = source && diagnostic.span ? placesOf(diagnostic, source) : [];
+  const gutter = String(Math.max(1, ...places.map(place => place.line))).length;
+  const bar = `${' '.repeat(gutter + 1)}${palette.accent('|')}`;
+  if (source && diagnostic.span) {
+    const { column, line } = source.position(diagnostic.span.start);
+    lines.push(`${' '.repeat(gutter)}${palette.accent('-->')} ${source.file}:${line}:${column}`, bar);
+    let last: number | undefined;
+    for (const place of places) {
+      if (last !== undefined && place.line > last + 1) lines.push(`${' '.repeat(gutter)}${palette.accent('⋮')}`);
+      if (place.line !== last) {
+        lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${source.line(place.line)}`);
+      }
+      const under = `${' '.repeat(place.column - 1)}${paint(place.mark.repeat(Math.max(1, place.length)))}`;
+      lines.push(`${bar} ${under}${place.text === '' ? '' : ` ${place.text}`}`);
+      last = place.line;
+    }
+    lines.push(bar);
+  }
+  const indent = ' '.repeat(gutter + 1);
+  for (const note of diagnostic.notes ?? []) lines.push(`${indent}${palette.accent('=')} note: ${note}`);
+  for (const hint of diagnostic.hints ?? []) lines.push(`${indent}${palette.accent('=')} hint: ${hint}`);
+  return lines.join('\n');
+}
+
+function placesOf(diagnostic: Diagnostic, source: SourceText): Place[] {
+  const main = diagnostic.severity === 'error' ? '^' : '~';
+  const place = (span: Span, mark: Place['mark'], text: string): Place => ({
+    ...source.position(span.start),
+    length: span.end - span.start,
+    mark,
+    text,
+  });
+  const places = [place(diagnostic.span!, main, '')];
+  for (const { span, text } of diagnostic.secondary ?? []) places.push(place(span, '-', text));
+  return places.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+export function diagnosticToJson(diagnostic: Diagnostic, source: SourceText): Record<string, unknown> {
+  const at = diagnostic.span && source.position(diagnostic.span.start);
+  const end = diagnostic.span && source.position(diagnostic.span.end);
+  return {
+    file: source.file,
+    line: at?.line ?? 1,
+    column: at?.column ?? 1,
+    endLine: end?.line ?? 1,
+    endColumn: end?.column ?? 1,
+    severity: diagnostic.severity,
+    code: diagnostic.code,
+    message: diagnostic.message,
+    notes: diagnostic.notes ?? [],
+    hints: diagnostic.hints ?? [],
+  };
+}

@@ -1,0 +1,48 @@
+/** Texts of TQL's diagnostics: MR20xx, one catalogue. `{name}` places are filled by whoever reports. */
+import type { Diagnostic, Label, Span } from '../../base/index.ts';
+
+export const TEXTS = {
+  unexpectedCharacter: ['MR2001', 'unexpected character `{char}`'],
+  unterminatedString: ['MR2002', 'unterminated string'],
+  badEscape: ['MR2003', 'unknown escape `{escape}`'],
+  badNumber: ['MR2004', 'invalid number `{text}`'],
+  unterminatedComment: ['MR2005', 'unterminated comment'],
+  expected: ['MR2010', 'expected {what}, got {got}'],
+  tooDeep: ['MR2011', 'nested more than {limit} levels deep'],
+  methodStatement: ['MR2012', 'a method call cannot stand as a statement'],
+  badTarget: ['MR2013', 'left side of `=` must be a field path or metadata reference'],
+  unknownOperator: ['MR2020', 'unknown operator `{name}`'],
+  plannedOperator: ['MR2021', 'operator `{name}` is not implemented in this version'],
+  unknownFunction: ['MR2022', 'unknown function `{name}`'],
+  unknownVariable: ['MR2023', 'variable `${name}` is not defined'],
+  unknownArgument: ['MR2024', 'operator `{operator}` has no argument `{name}`'],
+  missingArgument: ['MR2025', 'operator `{operator}` needs the argument `{name}`'],
+  extraArgument: ['MR2026', 'operator `{operator}` takes no further positional argument'],
+  repeatedArgument: ['MR2027', 'argument `{name}` is given twice'],
+  wrongType: ['MR2028', 'argument `{name}` of `{operator}` must be {expected}, got {actual}'],
+  wrongKind: ['MR2029', 'argument `{name}` of `{operator}` must be {expected}'],
+  wrongInput: ['MR2030', 'operator `{operator}` takes {accepts}, but gets {gets}'],
+  expectedVariable: ['MR2031', 'expected a `$`-variable'],
+  expectedList: ['MR2032', 'expected `${name}` to be a list'],
+  emptyList: ['MR2033', 'expected list to not be empty'],
+  mustEndWithSink: ['MR2034', 'pipeline must currently end with a sink'],
+  moveOutside: ['MR2035', '`move` is allowed inside assignments only'],
+  eventInConstant: ['MR2036', 'argument `{name}` of `{operator}` must be a constant: it cannot read fields of events'],
+  notYet: ['MR2037', '{what} is not implemented in this version'],
+  argumentCount: ['MR2038', 'function `{name}` takes {expected}, got {actual}'],
+  sinkNotLast: ['MR2039', 'operator `{operator}` ends the pipeline; nothing can follow it'],
+  frontMatter: ['MR2040', 'the front matter has no end: expected a line `---`'],
+} as const satisfies Record<string, readonly [string, string]>;
+
+export type TextName = keyof typeof TEXTS;
+
+export function diagnose(
+  name: TextName,
+  span: Span,
+  details: Readonly<Record<string, string | number>> = {},
+  more: { readonly hints?: readonly string[]; readonly notes?: readonly string[]; readonly secondary?: readonly Label[] } = {},
+): Diagnostic {
+  const [code, text] = TEXTS[name];
+  const message = text.replace(/\{(\w+)\}/g, (place, key: string) => (key in details ? String(details[key]) : place));
+  return { code, severity: 'error', message, span, ...more };
+}

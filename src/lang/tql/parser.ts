@@ -1,0 +1,696 @@
+/**
+ * TQL's parser: recursive descent over tokens, precedence climbing for expressions (spec of TQL, section 3).
+ *
+ *   postfix > unary + - > * / > + - > comparisons, in, not in > not, move > and > or > a if c > a else b
+ *
+ * It never throws past `parse`: a statement that does not parse gives one diagnostic, and reading goes on behind the next
+ * newline or `|` at the same depth. So several errors of a text are reported, and none hides the rest.
+ *
+ * Invariants
+ * I1 every call consumes a token or reports and skips: parsing ends, in time linear in the text.
+ * I2 nesting is bounded by `DEPTH_MAX`.
+ */
+import type { Diagnostic, Span } from '../../base/index.ts';
+import type { SourceText } from '../source.ts';
+import type { Argument, Arm, BinaryOperator, Expression, Item, Pattern, Pipeline, RecordField, Statement } from './ast.ts';
+import { diagnose, type TextName } from './errors.ts';
+import { lex, type Token } from './lexer.ts';
+
+export const DEPTH_MAX = 200;
+
+const KEYWORDS = new Set(['and', 'or', 'not', 'in', 'if', 'else', 'let', 'match', 'true', 'false', 'null', 'this', 'move']);
+
+const BINARY_LEVELS: readonly (readonly BinaryOperator[])[] = [
+  ['*', '/'],
+  ['+', '-'],
+  ['==', '!=', '<', '<=', '>', '>=', 'in', 'not in'],
+];
+
+export interface Program {
+  readonly pipeline: Pipeline;
+  /** Span of the YAML text between the `---` lines. */
+  readonly frontMatter: Span | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Ends the statement that is being read; caught where reading can go on. */
+class Abandon extends Error {}
+
+export function parse(source: SourceText): Program {
+  const { text } = source;
+  let start = text.startsWith('#!') ? lineEnd(text, 0) : 0;
+  let frontMatter: Span | undefined;
+  const diagnostics: Diagnostic[] = [];
+  if (/^---[ \t\r]*\n/.test(text.slice(start))) {
+    const from = lineEnd(text, start);
+    const close = /^---[ \t\r]*$/m.exec(text.slice(from));
+    if (close) {
+      frontMatter = { start: from, end: from + close.index };
+      start = lineEnd(text, from + close.index);
+    } else {
+      diagnostics.push(diagnose('frontMatter', { start, end: start + 3 }));
+      start = from;
+    }
+  }
+  const { diagnostics: lexical, tokens } = lex(text, start);
+  const parser = new Parser(text, tokens);
+  const pipeline = parser.program();
+  diagnostics.push(...lexical, ...parser.diagnostics);
+  diagnostics.sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+  return { pipeline, frontMatter, diagnostics };
+}
+
+function lineEnd(text: string, from: number): number {
+  const at = text.indexOf('\n', from);
+  return at < 0 ? text.length : at + 1;
+}
+
+class Parser {
+  readonly diagnostics: Diagnostic[] = [];
+  private readonly text: string;
+  private readonly tokens: readonly Token[];
+  private at = 0;
+  private depth = 0;
+  /** Inside a match guard `=>` belongs to the arm. */
+  private noLambda = false;
+
+  constructor(text: string, tokens: readonly Token[]) {
+    this.text = text;
+    this.tokens = tokens;
+  }
+
+  program(): Pipeline {
+    const pipeline = this.pipeline(() => this.is('end'));
+    return pipeline;
+  }
+
+  /** One expression that fills the tokens, for format strings. */
+  wholeExpression(): Expression {
+    try {
+      this.skipNewlines();
+      const value = this.expression();
+      this.skipNewlines();
+      if (!this.is('end')) this.unexpected('the end of the expression');
+      return value;
+    } catch (error) {
+      if (!(error instanceof Abandon)) throw error;
+      return { kind: 'bad', span: this.token.span };
+    }
+  }
+
+  private pipeline(isEnd: () => boolean): Pipeline {
+    const statements: Statement[] = [];
+    const start = this.token.span.start;
+    for (;;) {
+      while (this.is('newline') || this.isSymbol('|')) this.at++;
+      if (isEnd() || this.is('end')) break;
+      const from = this.at;
+      try {
+        statements.push(this.statement());
+        const isSeparated = this.is('newline') || this.isSymbol('|') || this.is('end') || isEnd();
+        if (!isSeparated) this.unexpected('a newline or `|`');
+      } catch (error) {
+        if (!(error instanceof Abandon)) throw error;
+        this.recover(from);
+      }
+    }
+    return { statements, span: { start, end: this.tokens[Math.max(0, this.at - 1)]!.span.end } };
+  }
+
+  /** Skips to the next statement at this depth. */
+  private recover(from: number): void {
+    if (this.at === from) this.at++;
+    let depth = 0;
+    while (!this.is('end')) {
+      const { text } = this.token;
+      const isSymbol = this.token.kind === 'symbol';
+      if (depth === 0 && (this.is('newline') || (isSymbol && (text === '|' || text === '}')))) return;
+      if (isSymbol && (text === '{' || text === '(' || text === '[')) depth++;
+      if (isSymbol && (text === '}' || text === ')' || text === ']')) depth = Math.max(0, depth - 1);
+      this.at++;
+    }
+  }
+
+  private statement(): Statement {
+    return this.nested(() => {
+      const { span } = this.token;
+      if (this.isName('let')) return this.letStatement();
+      if (this.isName('if')) return this.ifStatement();
+      if (this.isName('match')) return this.matchStatement();
+      if (this.is('meta') || this.isName('this')) return this.assignmentStatement();
+      if (!this.is('name') || KEYWORDS.has(this.token.text)) {
+        if (this.is('variable')) return this.assignmentStatement();
+        this.unexpected('a statement');
+      }
+      const next = this.tokens[this.at + 1]!;
+      const isAdjacent = next.span.start === span.end;
+      const isPlace = next.kind === 'symbol' && (next.text === '=' || next.text === '.' || next.text === '?' || (next.text === '[' && isAdjacent));
+      return isPlace ? this.assignmentStatement() : this.operatorStatement();
+    });
+  }
+
+  private letStatement(): Statement {
+    const start = this.advance().span.start;
+    if (!this.is('variable')) this.unexpected('a variable such as `$name`');
+    const name = this.advance();
+    this.expect('=');
+    this.skipNewlines();
+    const value = this.expression();
+    return { kind: 'let', name: name.text, nameSpan: name.span, value, span: { start, end: value.span.end } };
+  }
+
+  private ifStatement(): Statement {
+    const start = this.advance().span.start;
+    const condition = this.expression();
+    const then = this.block();
+    let end = this.previousEnd();
+    let otherwise: Pipeline | undefined;
+    const mark = this.at;
+    this.skipNewlines();
+    if (this.isName('else')) {
+      this.at++;
+      if (this.isName('if')) {
+        const inner = this.nested(() => this.ifStatement());
+        otherwise = { statements: [inner], span: inner.span };
+      } else otherwise = this.block();
+      end = this.previousEnd();
+    } else this.at = mark;
+    return { kind: 'if', condition, then, otherwise, span: { start, end } };
+  }
+
+  private matchStatement(): Statement {
+    const start = this.advance().span.start;
+    const subject = this.expression();
+    this.expect('{');
+    const arms: Arm[] = [];
+    for (;;) {
+      while (this.is('newline') || this.isSymbol(',')) this.at++;
+      if (this.isSymbol('}') || this.is('end')) break;
+      arms.push(this.arm());
+    }
+    this.expect('}');
+    return { kind: 'match', subject, arms, span: { start, end: this.previousEnd() } };
+  }
+
+  private arm(): Arm {
+    const { start } = this.token.span;
+    const patterns = [this.pattern()];
+    while (this.isSymbol('|')) {
+      this.at++;
+      patterns.push(this.pattern());
+    }
+    let guard: Expression | undefined;
+    if (this.isName('if')) {
+      this.at++;
+      const before = this.noLambda;
+      this.noLambda = true;
+      guard = this.expression();
+      this.noLambda = before;
+    }
+    this.expect('=>');
+    const body = this.block();
+    return { patterns, guard, body, span: { start, end: this.previousEnd() } };
+  }
+
+  private pattern(): Pattern {
+    const { span } = this.token;
+    if (this.isName('_')) {
+      this.at++;
+      return { kind: 'any', span };
+    }
+    const low = this.binary(BINARY_LEVELS.length - 1);
+    if (!this.isSymbol('..')) return { kind: 'value', value: low, span: low.span };
+    this.at++;
+    const high = this.binary(BINARY_LEVELS.length - 1);
+    return { kind: 'range', low, high, span: { start: span.start, end: high.span.end } };
+  }
+
+  private block(): Pipeline {
+    this.expect('{');
+    const pipeline = this.pipeline(() => this.isSymbol('}'));
+    this.expect('}');
+    return pipeline;
+  }
+
+  private assignmentStatement(): Statement {
+    const target = this.postfix();
+    if (target.kind === 'method') this.abandon('methodStatement', target.span);
+    if (!this.isSymbol('=')) this.unexpected('`=`');
+    this.at++;
+    this.skipNewlines();
+    const value = this.expression();
+    return { kind: 'assignment', target, value, span: { start: target.span.start, end: value.span.end } };
+  }
+
+  private operatorStatement(): Statement {
+    const first = this.advance();
+    let name = first.text;
+    while (this.isSymbol('::')) {
+      this.at++;
+      if (!this.is('name')) this.unexpected('a name');
+      name += `::${this.advance().text}`;
+    }
+    const nameSpan = { start: first.span.start, end: this.previousEnd() };
+    const args = this.operatorArguments();
+    return { kind: 'operator', name, nameSpan, args, span: { start: nameSpan.start, end: this.previousEnd() } };
+  }
+
+  private operatorArguments(): Argument[] {
+    const args: Argument[] = [];
+    if (this.endsStatement()) return args;
+    if (this.isSymbol('(') && this.closesStatement()) return this.parenthesised();
+    for (;;) {
+      args.push(this.argument());
+      if (this.isSymbol(',')) {
+        this.at++;
+        this.skipNewlines();
+        continue;
+      }
+      // The comma before a final body may be left out.
+      if (this.isSymbol('{') && args.length > 0) {
+        args.push(this.argument());
+      }
+      return args;
+    }
+  }
+
+  /** True when the parenthesis that opens here closes right before the statement's end: it encloses the arguments. */
+  private closesStatement(): boolean {
+    let depth = 0;
+    for (let i = this.at; i < this.tokens.length; i++) {
+      const { kind, text } = this.tokens[i]!;
+      if (kind !== 'symbol') continue;
+      if (text === '(' || text === '[' || text === '{') depth++;
+      if (text === ')' || text === ']' || text === '}') depth--;
+      if (depth > 0) continue;
+      const next = this.tokens[i + 1]!;
+      return next.kind === 'newline' || next.kind === 'end' || (next.kind === 'symbol' && (next.text === '|' || next.text === '}'));
+    }
+    return false;
+  }
+
+  private parenthesised(): Argument[] {
+    this.expect('(');
+    const args = this.list(')', () => this.argument());
+    return args;
+  }
+
+  private argument(): Argument {
+    const token = this.token;
+    const next = this.tokens[this.at + 1];
+    if (token.kind === 'name' && next?.kind === 'symbol' && next.text === '=' && !KEYWORDS.has(token.text)) {
+      this.at += 2;
+      this.skipNewlines();
+      const value = this.expression();
+      return { name: token.text, nameSpan: token.span, value, span: { start: token.span.start, end: value.span.end } };
+    }
+    const value = this.expression();
+    if (this.isSymbol('=')) {
+      this.at++;
+      this.skipNewlines();
+      const right = this.expression();
+      const span = { start: value.span.start, end: right.span.end };
+      return { name: undefined, nameSpan: undefined, value: { kind: 'assignment', target: value, value: right, span }, span };
+    }
+    return { name: undefined, nameSpan: undefined, value, span: value.span };
+  }
+
+  /** Items up to `close`, commas between, newlines anywhere, a trailing comma allowed. */
+  private list<T>(close: string, item: () => T): T[] {
+    const items: T[] = [];
+    const before = this.noLambda;
+    this.noLambda = false;
+    for (;;) {
+      this.skipNewlines();
+      if (this.isSymbol(close)) break;
+      items.push(item());
+      this.skipNewlines();
+      if (this.isSymbol(',')) this.at++;
+      else if (!this.isSymbol(close)) this.unexpected(`\`,\` or \`${close}\``);
+    }
+    this.noLambda = before;
+    this.at++;
+    return items;
+  }
+
+  expression(): Expression {
+    return this.nested(() => {
+      const lambda = this.noLambda ? undefined : this.lambda();
+      return lambda ?? this.conditional();
+    });
+  }
+
+  private lambda(): Expression | undefined {
+    const start = this.token.span.start;
+    const parameters: string[] = [];
+    let i = this.at;
+    if (this.is('name') && !KEYWORDS.has(this.token.text)) parameters.push(this.tokens[i++]!.text);
+    else if (this.isSymbol('(')) {
+      i++;
+      while (this.tokens[i]?.kind === 'name') {
+        parameters.push(this.tokens[i++]!.text);
+        if (this.tokens[i]?.text === ',') i++;
+      }
+      if (this.tokens[i++]?.text !== ')') return undefined;
+    } else return undefined;
+    if (this.tokens[i]?.kind !== 'symbol' || this.tokens[i]?.text !== '=>') return undefined;
+    this.at = i + 1;
+    this.skipNewlines();
+    const body = this.expression();
+    return { kind: 'lambda', parameters, body, span: { start, end: body.span.end } };
+  }
+
+  /** `a if c else b`, `a if c`, `a else b`; left-associative. */
+  private conditional(): Expression {
+    let value = this.or();
+    for (;;) {
+      if (this.isName('if')) {
+        this.at++;
+        this.skipNewlines();
+        const condition = this.or();
+        let otherwise: Expression | undefined;
+        if (this.continuesWith('else')) {
+          this.at++;
+          this.skipNewlines();
+          otherwise = this.or();
+        }
+        const end = (otherwise ?? condition).span.end;
+        value = { kind: 'choose', then: value, condition, otherwise, span: { start: value.span.start, end } };
+      } else if (this.continuesWith('else')) {
+        this.at++;
+        this.skipNewlines();
+        const fallback = this.or();
+        value = { kind: 'fallback', value, fallback, span: { start: value.span.start, end: fallback.span.end } };
+      } else return value;
+    }
+  }
+
+  /** True at the keyword, or at newlines before it; then the newlines are skipped. A block's `else` stands behind `}`. */
+  private continuesWith(keyword: string): boolean {
+    let i = this.at;
+    while (this.tokens[i]?.kind === 'newline') i++;
+    const { kind, text } = this.tokens[i]!;
+    const next = this.tokens[i + 1];
+    const isBlock = next?.kind === 'symbol' && next.text === '{';
+    if (kind !== 'name' || text !== keyword || (isBlock && this.tokens[this.at - 1]?.text === '}')) return false;
+    this.at = i;
+    return true;
+  }
+
+  private or(): Expression {
+    return this.chainOf('or', () => this.chainOf('and', () => this.notOrMove()));
+  }
+
+  private chainOf(operator: 'and' | 'or', operand: () => Expression): Expression {
+    let left = operand();
+    while (this.isName(operator)) {
+      this.at++;
+      this.skipNewlines();
+      const right = operand();
+      left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
+    }
+    return left;
+  }
+
+  private notOrMove(): Expression {
+    if (!this.isName('not') && !this.isName('move')) return this.binary(BINARY_LEVELS.length - 1);
+    const token = this.advance();
+    const operand = this.nested(() => this.notOrMove());
+    const operator = token.text as 'not' | 'move';
+    return { kind: 'unary', operator, operand, span: { start: token.span.start, end: operand.span.end } };
+  }
+
+  private binary(level: number): Expression {
+    if (level < 0) return this.unary();
+    let left = this.binary(level - 1);
+    for (let operator = this.operatorAt(level); operator; operator = this.operatorAt(level)) {
+      this.at += operator === 'not in' ? 2 : 1;
+      this.skipNewlines();
+      const right = this.binary(level - 1);
+      left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
+    }
+    return left;
+  }
+
+  private operatorAt(level: number): BinaryOperator | undefined {
+    const { kind, text } = this.token;
+    const next = this.tokens[this.at + 1];
+    const isNotIn = kind === 'name' && text === 'not' && next?.kind === 'name' && next.text === 'in';
+    const operator = isNotIn ? 'not in' : text;
+    const isOperator = kind === 'symbol' || (kind === 'name' && (operator === 'in' || isNotIn));
+    return isOperator ? BINARY_LEVELS[level]!.find(candidate => candidate === operator) : undefined;
+  }
+
+  private unary(): Expression {
+    if (!this.isSymbol('-') && !this.isSymbol('+')) return this.postfix();
+    const token = this.advance();
+    const operand = this.nested(() => this.unary());
+    const span = { start: token.span.start, end: operand.span.end };
+    const isNegative = token.text === '-' && operand.kind === 'literal';
+    if (isNegative && (typeof operand.value === 'bigint' || typeof operand.value === 'number')) {
+      return { kind: 'literal', value: -operand.value, span };
+    }
+    return { kind: 'unary', operator: token.text as '-' | '+', operand, span };
+  }
+
+  private postfix(): Expression {
+    let value = this.primary();
+    for (;;) {
+      const { start } = value.span;
+      if (this.isSymbol('.') || this.startsMethodLine()) {
+        this.skipNewlines();
+        this.at++;
+        if (this.isSymbol('?')) {
+          // The old spelling `.?x`.
+          this.at++;
+          const name = this.memberName();
+          const base: Expression = { kind: 'member', base: value, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
+          value = { kind: 'quiet', base, span: base.span };
+          continue;
+        }
+        const name = this.memberName();
+        if (this.isSymbol('(')) {
+          this.at++;
+          const args = this.list(')', () => this.argument());
+          value = { kind: 'method', base: value, name: name.text, nameSpan: name.span, args, span: { start, end: this.previousEnd() } };
+        } else value = { kind: 'member', base: value, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
+      } else if (this.isSymbol('[') && this.token.span.start === value.span.end) {
+        this.at++;
+        this.skipNewlines();
+        const index = this.expression();
+        this.skipNewlines();
+        this.expect(']');
+        value = { kind: 'index', base: value, index, span: { start, end: this.previousEnd() } };
+      } else if (this.isSymbol('?')) {
+        this.at++;
+        value = { kind: 'quiet', base: value, span: { start, end: this.previousEnd() } };
+      } else return value;
+    }
+  }
+
+  private memberName(): Token {
+    if (!this.is('name')) this.unexpected('a field name');
+    return this.advance();
+  }
+
+  /** A line that begins with `.name` goes on with the expression before it. */
+  private startsMethodLine(): boolean {
+    if (!this.is('newline')) return false;
+    let i = this.at;
+    while (this.tokens[i]?.kind === 'newline') i++;
+    return this.tokens[i]?.kind === 'symbol' && this.tokens[i]?.text === '.' && this.tokens[i + 1]?.kind === 'name';
+  }
+
+  private primary(): Expression {
+    const { kind, parts, span, text, value } = this.token;
+    switch (kind) {
+      case 'literal':
+        this.at++;
+        return { kind: 'literal', value: value ?? null, span };
+      case 'format':
+        this.at++;
+        return { kind: 'format', parts: (parts ?? []).map(part => (typeof part === 'string' ? part : this.inner(part))), span };
+      case 'variable':
+        this.at++;
+        return { kind: 'variable', name: text, package: undefined, span };
+      case 'meta':
+        this.at++;
+        return { kind: 'meta', name: text, span };
+      case 'name':
+        return this.nameExpression();
+      case 'symbol':
+        if (text === '(') return this.group();
+        if (text === '[') return this.listLiteral();
+        if (text === '{') return this.brace();
+        return this.unexpected('an expression');
+      default:
+        return this.unexpected('an expression');
+    }
+  }
+
+  /** The expression inside a format string. */
+  private inner(span: Span): Expression {
+    const { diagnostics, tokens } = lex(this.text, span.start, span.end);
+    const parser = new Parser(this.text, tokens);
+    parser.depth = this.depth;
+    const value = parser.wholeExpression();
+    this.diagnostics.push(...diagnostics, ...parser.diagnostics);
+    return value;
+  }
+
+  private nameExpression(): Expression {
+    const { span, text } = this.token;
+    const literal = { true: true, false: false, null: null }[text];
+    if (literal !== undefined) {
+      this.at++;
+      return { kind: 'literal', value: literal, span };
+    }
+    if (text === 'this') {
+      this.at++;
+      return { kind: 'this', span };
+    }
+    if (text === '_') {
+      this.at++;
+      return { kind: 'underscore', span };
+    }
+    if (KEYWORDS.has(text)) this.unexpected('an expression');
+    this.at++;
+    let name = text;
+    while (this.isSymbol('::')) {
+      this.at++;
+      if (this.is('variable')) {
+        const variable = this.advance();
+        return { kind: 'variable', name: variable.text, package: name, span: { start: span.start, end: variable.span.end } };
+      }
+      name += `::${this.memberName().text}`;
+    }
+    const nameSpan = { start: span.start, end: this.previousEnd() };
+    if (this.isSymbol('(') && this.token.span.start === nameSpan.end) {
+      this.at++;
+      const args = this.list(')', () => this.argument());
+      return { kind: 'call', name, nameSpan, args, span: { start: span.start, end: this.previousEnd() } };
+    }
+    if (name !== text) this.unexpected('`(`');
+    return { kind: 'name', name, span };
+  }
+
+  private group(): Expression {
+    const { start } = this.advance().span;
+    const before = this.noLambda;
+    this.noLambda = false;
+    this.skipNewlines();
+    const value = this.expression();
+    this.skipNewlines();
+    this.noLambda = before;
+    this.expect(')');
+    return { ...value, span: { start, end: this.previousEnd() } };
+  }
+
+  private listLiteral(): Expression {
+    const { start } = this.advance().span;
+    const items = this.list(']', (): Item => {
+      const isSpread = this.isSymbol('...');
+      if (isSpread) this.at++;
+      return { isSpread, value: this.expression() };
+    });
+    return { kind: 'list', items, span: { start, end: this.previousEnd() } };
+  }
+
+  /** A record when `}`, `...` or `key:` follows, else a pipeline. */
+  private brace(): Expression {
+    const { start } = this.token.span;
+    let i = this.at + 1;
+    while (this.tokens[i]?.kind === 'newline') i++;
+    const first = this.tokens[i]!;
+    let j = i + 1;
+    while (this.tokens[j]?.kind === 'newline') j++;
+    const isKey = first.kind === 'name' || (first.kind === 'literal' && typeof first.value === 'string');
+    const isRecord = (first.kind === 'symbol' && (first.text === '}' || first.text === '...')) || (isKey && this.tokens[j]?.text === ':');
+    if (!isRecord) {
+      const pipeline = this.nested(() => this.block());
+      return { kind: 'pipeline', pipeline, span: { start, end: this.previousEnd() } };
+    }
+    this.at++;
+    const fields = this.list('}', () => this.recordField());
+    return { kind: 'record', fields, span: { start, end: this.previousEnd() } };
+  }
+
+  private recordField(): RecordField {
+    if (this.isSymbol('...')) {
+      this.at++;
+      return { kind: 'spread', value: this.expression() };
+    }
+    const key = this.token;
+    const isKey = key.kind === 'name' || (key.kind === 'literal' && typeof key.value === 'string');
+    if (!isKey) this.unexpected('a field name');
+    this.at++;
+    this.skipNewlines();
+    this.expect(':');
+    this.skipNewlines();
+    const name = key.kind === 'name' ? key.text : String(key.value);
+    return { kind: 'entry', key: name, keySpan: key.span, value: this.expression() };
+  }
+
+  private nested<T>(read: () => T): T {
+    if (++this.depth > DEPTH_MAX) {
+      this.depth = 0;
+      this.abandon('tooDeep', this.token.span, { limit: DEPTH_MAX });
+    }
+    const { depth } = this;
+    try {
+      return read();
+    } finally {
+      this.depth = depth - 1;
+    }
+  }
+
+  private get token(): Token {
+    return this.tokens[this.at] ?? this.tokens.at(-1)!;
+  }
+
+  private advance(): Token {
+    const { token } = this;
+    this.at++;
+    return token;
+  }
+
+  private previousEnd(): number {
+    return this.tokens[Math.max(0, this.at - 1)]!.span.end;
+  }
+
+  private is(kind: Token['kind']): boolean {
+    return this.token.kind === kind;
+  }
+
+  private isSymbol(text: string): boolean {
+    return this.token.kind === 'symbol' && this.token.text === text;
+  }
+
+  private isName(text: string): boolean {
+    return this.token.kind === 'name' && this.token.text === text;
+  }
+
+  private endsStatement(): boolean {
+    return this.is('newline') || this.is('end') || this.isSymbol('|') || this.isSymbol('}');
+  }
+
+  private skipNewlines(): void {
+    while (this.is('newline')) this.at++;
+  }
+
+  private expect(symbol: string): void {
+    if (!this.isSymbol(symbol)) this.unexpected(`\`${symbol}\``);
+    this.at++;
+  }
+
+  private unexpected(what: string): never {
+    const { kind, span, text } = this.token;
+    const got = kind === 'end' ? 'the end of the text' : kind === 'newline' ? 'the end of the line' : `\`${text || this.text.slice(span.start, span.end)}\``;
+    this.abandon('expected', span, { what, got });
+  }
+
+  private abandon(name: TextName, span: Span, details: Record<string, string | number> = {}): never {
+    this.diagnostics.push(diagnose(name, { start: span.start, end: Math.max(span.end, span.start + 1) }, details));
+    throw new Abandon();
+  }
+}
