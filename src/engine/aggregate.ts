@@ -64,7 +64,9 @@ export class Aggregation implements Transform {
     for (let row = 0; row < events.count; row++) {
       const group = this.groupOf(this.keys.map(key => key.evaluator!.value(events, row)));
       this.columns.forEach((column, i) => {
-        group.accumulators[i]!.update(column.evaluator ? column.evaluator.value(events, row) : null);
+        const value = column.evaluator?.value(events, row);
+        // Nulls are ignored; without an argument every event counts.
+        if (value !== null) group.accumulators[i]!.update(value ?? null);
       });
     }
     this.heldEvents += events.count;

@@ -3,14 +3,8 @@
  * the operator declared; expressions, fields and bodies pass through.
  */
 import type { Span } from '../base/index.ts';
-import { Duration, RecordValue, Secret, Time, typeOf, type Value } from '../data/index.ts';
-import {
-  type ArgumentKind,
-  type ArgumentShape,
-  type ArgumentValue,
-  CONSTANT_KINDS,
-  type OperatorDefinition,
-} from '../sdk/index.ts';
+import { typeOf } from '../data/index.ts';
+import { type ArgumentShape, type ArgumentValue, fromValue, type OperatorDefinition } from '../sdk/index.ts';
 import { engineErrors } from './errors.ts';
 import type { Compiler } from './expression/compiler.ts';
 
@@ -56,34 +50,5 @@ function bind(operator: string, name: string, shape: ArgumentShape, value: Argum
       return value.chain;
     case 'variable':
       return { name: value.name, expr: value.expr };
-  }
-}
-
-/** Undefined when the value is not of the kind. */
-export function fromValue(kind: ArgumentKind, value: Value): unknown {
-  if (!CONSTANT_KINDS.has(kind) || kind === 'value') return value;
-  switch (kind) {
-    case 'string':
-      return typeof value === 'string' ? value : undefined;
-    case 'secret':
-      return typeof value === 'string' || value instanceof Secret ? value : undefined;
-    case 'int':
-    case 'uint': {
-      if (typeof value !== 'bigint' || (kind === 'uint' && value < 0n)) return undefined;
-      const number = Number(value);
-      return Number.isSafeInteger(number) ? number : undefined;
-    }
-    case 'float':
-      return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;
-    case 'bool':
-      return typeof value === 'boolean' ? value : undefined;
-    case 'duration':
-      return value instanceof Duration ? value.ms : undefined;
-    case 'time':
-      return value instanceof Time ? value.ms : undefined;
-    case 'record':
-      return value instanceof RecordValue ? new Map(value.entries()) : undefined;
-    default:
-      return Array.isArray(value) ? value : undefined;
   }
 }

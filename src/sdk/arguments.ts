@@ -6,7 +6,7 @@
  * when the pipeline starts, and arrive as plain values. `expression`, `field`, `assignments`, `pipeline` arrive as
  * parts of the plan.
  */
-import type { Secret, Value } from '../data/index.ts';
+import { Duration, RecordValue, Secret, Time, type Value } from '../data/index.ts';
 import type { Assignment, Expr, FieldExpr } from './expression.ts';
 import type { AggregateCall, Chain, NamedExpr } from './plan.ts';
 
@@ -159,3 +159,32 @@ export const CONSTANT_KINDS: ReadonlySet<ArgumentKind> = new Set<ArgumentKind>([
   'list',
   'value',
 ]);
+
+/** What an operator receives for a constant; undefined when the value is not of the kind. */
+export function fromValue(kind: ArgumentKind, value: Value): unknown {
+  if (!CONSTANT_KINDS.has(kind) || kind === 'value') return value;
+  switch (kind) {
+    case 'string':
+      return typeof value === 'string' ? value : undefined;
+    case 'secret':
+      return typeof value === 'string' || value instanceof Secret ? value : undefined;
+    case 'int':
+    case 'uint': {
+      if (typeof value !== 'bigint' || (kind === 'uint' && value < 0n)) return undefined;
+      const number = Number(value);
+      return Number.isSafeInteger(number) ? number : undefined;
+    }
+    case 'float':
+      return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;
+    case 'bool':
+      return typeof value === 'boolean' ? value : undefined;
+    case 'duration':
+      return value instanceof Duration ? value.ms : undefined;
+    case 'time':
+      return value instanceof Time ? value.ms : undefined;
+    case 'record':
+      return value instanceof RecordValue ? new Map(value.entries()) : undefined;
+    default:
+      return Array.isArray(value) ? value : undefined;
+  }
+}

@@ -7,6 +7,7 @@ export {
   type ArgumentsOf,
   type ArgumentValue,
   CONSTANT_KINDS,
+  fromValue,
   type SecretText,
   type Summary,
   s,

@@ -185,7 +185,7 @@ export class Interpreter {
       return null;
     }
     const accumulator = aggregate.create(message => this.host.warn(expr, message));
-    for (const value of list) accumulator.update(value);
+    for (const value of list) if (value !== null) accumulator.update(value);
     return accumulator.finish();
   }
 

@@ -633,7 +633,6 @@ class Parser {
 
   private nested<T>(read: () => T): T {
     if (++this.depth > DEPTH_MAX) {
-      this.depth = 0;
       this.abandon('tooDeep', this.token.span, { limit: DEPTH_MAX });
     }
     const { depth } = this;

@@ -1,0 +1,246 @@
+/**
+ * Two ways to read partitions, behind one interface: the embedded log, whose files are read here, and a cluster over the
+ * wire. Both give whole record batches in order and keep offsets of a group.
+ */
+import { type Io, messageOf } from '../../../base/index.ts';
+import {
+  type ClientSettings,
+  type Cluster,
+  clientErrors,
+  committedOffsets,
+  commitOffsets,
+  Consumer,
+  GroupMember,
+  type GroupOffset,
+  makeCluster,
+  offsetFor,
+} from '../../../client/index.ts';
+import type { EmbeddedLog } from '../../../sdk/index.ts';
+import { BatchHeader } from '../../../wire/records/index.ts';
+import type { StartOffset } from './arguments.ts';
+
+export interface ReadBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batch: Uint8Array;
+  readonly fromOffset: number;
+}
+
+export interface TopicReader {
+  /** Prepares reading; positions by partition win over the start offset. */
+  open(start: StartOffset, positions: ReadonlyMap<number, number>): Promise<void>;
+  /** Batches that are there, or none after a short wait. */
+  poll(): Promise<readonly ReadBatch[]>;
+  readonly isAtEnd: boolean;
+  commit(offsets: readonly GroupOffset[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+const WAIT_MS = 500;
+const READ_BYTES = 1024 * 1024;
+
+interface LocalPartition {
+  readonly index: number;
+  offset: number;
+  end: number;
+}
+
+export class EmbeddedReader implements TopicReader {
+  private readonly io: Io;
+  private readonly log: EmbeddedLog;
+  private readonly topic: string;
+  private readonly group: string;
+  private readonly partitions: LocalPartition[] = [];
+  private turn = 0;
+
+  constructor(io: Io, log: EmbeddedLog, topic: string, group: string) {
+    this.io = io;
+    this.log = log;
+    this.topic = topic;
+    this.group = group;
+  }
+
+  async open(start: StartOffset, positions: ReadonlyMap<number, number>): Promise<void> {
+    let count = await this.log.partitions(this.topic);
+    if (count === undefined) {
+      await this.log.createTopic(this.topic, 1);
+      count = 1;
+    }
+    const committed = await this.log.committed(this.group, this.topic);
+    for (let index = 0; index < count; index++) {
+      const { endOffset, startOffset } = await this.log.locate({ topic: this.topic, partition: index, offset: 0 }, 0, 0);
+      const stored = positions.get(index) ?? (start.kind === 'stored' ? committed.get(index) : undefined);
+      const offset = stored ?? (await this.first(start, index, startOffset, endOffset));
+      this.partitions.push({ index, offset: Math.max(startOffset, Math.min(offset, endOffset)), end: endOffset });
+    }
+    // Committed at the first assignment: a kill before the first commit skips nothing.
+    await this.commit(this.partitions.map(({ index, offset }) => ({ topic: this.topic, partition: index, offset })));
+  }
+
+  async poll(): Promise<readonly ReadBatch[]> {
+    const count = this.partitions.length;
+    for (let i = 0; i < count; i++) {
+      const partition = this.partitions[(this.turn + i) % count]!;
+      // Only the last one waits, so that no partition keeps another's data waiting for long.
+      const waitMs = i === count - 1 ? (count === 1 ? WAIT_MS : 20) : 0;
+      const batches = await this.read(partition, waitMs);
+      if (batches.length === 0) continue;
+      this.turn = (this.turn + i + 1) % count;
+      return batches;
+    }
+    return [];
+  }
+
+  get isAtEnd(): boolean {
+    return this.partitions.every(({ end, offset }) => offset >= end);
+  }
+
+  commit(offsets: readonly GroupOffset[]): Promise<void> {
+    return this.log.commit(this.group, offsets);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async first(start: StartOffset, partition: number, startOffset: number, endOffset: number): Promise<number> {
+    switch (start.kind) {
+      case 'end':
+        return endOffset;
+      case 'absolute':
+        return start.offset;
+      case 'from_end':
+        return endOffset - start.offset;
+      case 'time':
+        return this.log.offsetForTime(this.topic, partition, start.ms);
+      default:
+        return startOffset;
+    }
+  }
+
+  private async read(partition: LocalPartition, waitMs: number): Promise<ReadBatch[]> {
+    const at = { topic: this.topic, partition: partition.index, offset: partition.offset };
+    const { endOffset, extents, startOffset } = await this.log.locate(at, READ_BYTES, waitMs);
+    partition.end = endOffset;
+    if (partition.offset < startOffset) {
+      // Retention has overtaken the pipeline: what is gone is gone, the rest goes on.
+      partition.offset = startOffset;
+      return [];
+    }
+    const batches: ReadBatch[] = [];
+    for (const extent of extents) {
+      const file = this.io.files.open(extent.path, 'read');
+      try {
+        const bytes = Buffer.allocUnsafeSlow(extent.length);
+        file.read(bytes, 0, extent.length, extent.position);
+        const header = new BatchHeader(bytes);
+        for (let p = 0; p < bytes.length; p += header.at(p).sizeBytes) {
+          header.at(p);
+          const fromOffset = partition.offset;
+          if (header.lastOffset < fromOffset) continue;
+          batches.push({ topic: this.topic, partition: partition.index, batch: bytes.subarray(p, p + header.sizeBytes), fromOffset });
+          partition.offset = header.lastOffset + 1;
+        }
+      } finally {
+        file.close();
+      }
+    }
+    return batches;
+  }
+}
+
+/** Reads as a member of a consumer group; with an explicit start offset it assigns all partitions to itself. */
+export class ClusterReader implements TopicReader {
+  private readonly cluster: Cluster;
+  private readonly consumer: Consumer;
+  private readonly settings: ClientSettings;
+  private readonly topic: string;
+  private readonly group: string;
+  private member: GroupMember | undefined;
+  private failure: unknown;
+  /** Called when partitions are about to be taken away. */
+  onRevoke: () => Promise<void> = () => Promise.resolve();
+
+  constructor(io: Io, settings: ClientSettings, topic: string, group: string) {
+    this.settings = settings;
+    this.cluster = makeCluster(io, settings);
+    this.consumer = new Consumer(this.cluster, settings.consumer);
+    this.topic = topic;
+    this.group = group;
+  }
+
+  async open(start: StartOffset, positions: ReadonlyMap<number, number>): Promise<void> {
+    if (start.kind === 'stored') {
+      const { heartbeatMs, instanceId, rebalanceTimeoutMs, sessionTimeoutMs } = this.settings.group;
+      this.member = new GroupMember(
+        this.cluster,
+        { groupId: this.group, topics: [this.topic], heartbeatMs, instanceId, rebalanceTimeoutMs, sessionTimeoutMs },
+        {
+          onAssign: partitions => this.consumer.assign(partitions.map(entry => ({ ...entry, offset: positions.get(entry.partition) ?? entry.offset }))),
+          onRevoke: async () => {
+            this.consumer.assign([]);
+            await this.onRevoke();
+          },
+          onFailure: error => {
+            this.failure = error;
+          },
+        },
+      );
+      await this.member.start();
+      return;
+    }
+    const { leaders } = await this.cluster.topic(this.topic);
+    const assigned = await Promise.all(
+      leaders.map(async (_leader, partition) => ({
+        topic: this.topic,
+        partition,
+        offset: positions.get(partition) ?? (await this.first(start, partition)),
+      })),
+    );
+    this.consumer.assign(assigned);
+  }
+
+  async poll(): Promise<readonly ReadBatch[]> {
+    if (this.failure) throw this.failure;
+    const fetched = await this.consumer.poll();
+    return fetched.flatMap(({ batches, fromOffset, partition, topic }) => batches.map(batch => ({ topic, partition, batch, fromOffset })));
+  }
+
+  get isAtEnd(): boolean {
+    return this.consumer.isAtEnd;
+  }
+
+  async commit(offsets: readonly GroupOffset[]): Promise<void> {
+    if (this.member) await this.member.commit(offsets);
+    else await commitOffsets(this.cluster, this.group, offsets);
+  }
+
+  async close(): Promise<void> {
+    await this.member?.close();
+    await this.cluster.close();
+  }
+
+  /** Offsets that the group has committed, for checks and displays. */
+  committed(partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<number[]> {
+    return committedOffsets(this.cluster, this.group, partitions);
+  }
+
+  private async first(start: StartOffset, partition: number): Promise<number> {
+    switch (start.kind) {
+      case 'beginning':
+        return -2;
+      case 'end':
+        return -3;
+      case 'absolute':
+        return start.offset;
+      case 'time':
+        return offsetFor(this.cluster, this.topic, partition, start.ms);
+      case 'from_end': {
+        const end = await offsetFor(this.cluster, this.topic, partition, -1);
+        return Math.max(await offsetFor(this.cluster, this.topic, partition, -2), end - start.offset);
+      }
+      default:
+        throw clientErrors.brokerError({ api: 'offset', what: messageOf(start.kind), error: 'unexpected' });
+    }
+  }
+}

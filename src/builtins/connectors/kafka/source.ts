@@ -1,0 +1,190 @@
+/**
+ * `load_kafka` and `from_kafka`: records of a topic as chunks or as `{message}` events.
+ *
+ * Epochs are cut after `commit_batch_size` messages or `commit_timeout`; offsets are committed when the sinks have confirmed
+ * them, so a kill between source and sink loses nothing. The reader is the embedded log's unless `bootstrap.servers` names a
+ * cluster; the group is the pipeline's id unless `group.id` names one.
+ *
+ * Invariants
+ * I1 `count` never over-reads: a batch is cut at the last message wanted.
+ * I2 positions of an epoch are those behind the last message emitted before it was cut.
+ */
+import type { Diagnostic } from '../../../base/index.ts';
+import { clientSettings } from '../../../client/index.ts';
+import { EventBatch, RecordValue, type Value } from '../../../data/index.ts';
+import { type ArgumentPlaces, defineOperator, embeddedLog, s, type Source, type SourceOutput, type StageContext } from '../../../sdk/index.ts';
+import { checkOffset, checkShared, offsetArguments, propertiesOf, sharedArguments, type StartOffset, startOffset } from './arguments.ts';
+import { chunksOf } from './batch.ts';
+import { ClusterReader, EmbeddedReader, type TopicReader } from './reader.ts';
+
+interface Settings {
+  readonly topic: string;
+  readonly count: number | undefined;
+  readonly exits: boolean;
+  readonly start: StartOffset;
+  readonly commitBatchSize: number;
+  readonly commitTimeoutMs: number;
+  readonly asEvents: boolean;
+}
+
+class KafkaSource implements Source {
+  private readonly context: StageContext;
+  private readonly settings: Settings;
+  private readonly reader: TopicReader;
+  private readonly positions = new Map<number, number>();
+  private isStopped = false;
+  private emitted = 0;
+  private sinceCut = 0;
+  private cutMs = 0;
+
+  constructor(context: StageContext, settings: Settings, reader: TopicReader) {
+    this.context = context;
+    this.settings = settings;
+    this.reader = reader;
+  }
+
+  async run(out: SourceOutput, positions: string | undefined): Promise<void> {
+    const saved = new Map((positions === undefined ? [] : (JSON.parse(positions) as [number, number][])) satisfies [number, number][]);
+    await this.reader.open(this.settings.start, saved);
+    this.cutMs = this.context.io.clock.monotonic();
+    while (!this.isStopped && this.left > 0) {
+      const batches = await this.reader.poll();
+      for (const { batch, fromOffset, partition, topic } of batches) {
+        if (this.isStopped || this.left <= 0) break;
+        await this.emit(out, topic, partition, batch, fromOffset);
+      }
+      await this.cutWhenDue(out);
+      if (this.settings.exits && batches.length === 0 && this.reader.isAtEnd) break;
+    }
+    await this.cut(out);
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  async commit(positions: string): Promise<void> {
+    const offsets = (JSON.parse(positions) as [number, number][]).map(([partition, offset]) => ({
+      topic: this.settings.topic,
+      partition,
+      offset,
+    }));
+    await this.reader.commit(offsets);
+  }
+
+  close(): Promise<void> {
+    return this.reader.close();
+  }
+
+  private get left(): number {
+    return this.settings.count === undefined ? Number.MAX_SAFE_INTEGER : this.settings.count - this.emitted;
+  }
+
+  private async emit(out: SourceOutput, topic: string, partition: number, bytes: Uint8Array, fromOffset: number): Promise<void> {
+    const { chunks, next } = chunksOf(topic, partition, bytes, fromOffset, this.left);
+    this.positions.set(partition, next);
+    this.emitted += chunks.count;
+    this.sinceCut += chunks.count;
+    if (chunks.count > 0) {
+      const batch = this.settings.asEvents ? messagesOf(chunks) : chunks;
+      await out.emit(batch);
+      if (batch !== chunks) batch.release();
+    }
+    chunks.release();
+  }
+
+  private async cutWhenDue(out: SourceOutput): Promise<void> {
+    const { commitBatchSize, commitTimeoutMs } = this.settings;
+    const isLate = this.sinceCut > 0 && this.context.io.clock.monotonic() - this.cutMs >= commitTimeoutMs;
+    if (this.sinceCut >= commitBatchSize || isLate) await this.cut(out);
+  }
+
+  private async cut(out: SourceOutput): Promise<void> {
+    this.sinceCut = 0;
+    this.cutMs = this.context.io.clock.monotonic();
+    if (this.positions.size > 0) await out.cutEpoch(JSON.stringify([...this.positions]));
+  }
+}
+
+function messagesOf(chunks: ReturnType<typeof chunksOf>['chunks']): EventBatch {
+  const records = Array.from({ length: chunks.count }, (_, row) => new RecordValue([['message', chunks.textOf(row)]]));
+  return EventBatch.fromRecords(records, 'tenzir.kafka', chunks);
+}
+
+function makeSource(
+  context: StageContext,
+  args: {
+    readonly topic: string;
+    readonly count: number | undefined;
+    readonly exit: boolean;
+    readonly offset: Value;
+    readonly options: ReadonlyMap<string, Value> | undefined;
+    readonly group_id?: string | undefined;
+    readonly commit_batch_size: number;
+    readonly commit_timeout: number;
+  },
+  asEvents: boolean,
+): KafkaSource {
+  const properties = propertiesOf(args.options);
+  const settings = clientSettings(context.io, properties);
+  const group = args.group_id ?? settings.group.groupId ?? context.pipelineId;
+  const log = properties.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
+  const reader = log
+    ? new EmbeddedReader(context.io, log, args.topic, group)
+    : new ClusterReader(context.io, settings, args.topic, group);
+  return new KafkaSource(
+    context,
+    {
+      topic: args.topic,
+      count: args.count,
+      exits: args.exit,
+      start: startOffset(args.offset) ?? { kind: 'stored' },
+      commitBatchSize: Math.max(1, args.commit_batch_size),
+      commitTimeoutMs: args.commit_timeout,
+      asEvents,
+    },
+    reader,
+  );
+}
+
+const commitArguments = {
+  commit_batch_size: s.uint('Commits after that many messages.').default(10_000).alias('batch_size'),
+  commit_timeout: s.duration('Commits at least that often.').default(1_000),
+};
+
+function validate(
+  args: { readonly offset?: Value; readonly commit_batch_size?: number; readonly options?: ReadonlyMap<string, Value> | undefined },
+  places: ArgumentPlaces,
+): Diagnostic[] {
+  const found = [...checkShared(args, places), ...checkOffset(args.offset, places)];
+  if (args.commit_batch_size === 0) {
+    found.push({ code: 'MR7211', severity: 'error', message: 'the batch size must be greater than zero', span: places.of('commit_batch_size') });
+  }
+  return found;
+}
+
+export const loadKafka = defineOperator({
+  name: 'load_kafka',
+  summary: 'Reads a Kafka topic: each record’s value is one chunk of bytes.',
+  input: ['void'],
+  output: 'bytes',
+  args: { topic: s.string('The topic.').positional(), ...offsetArguments, ...commitArguments, ...sharedArguments },
+  validate,
+  create: (args, context) => makeSource(context, args, false),
+});
+
+export const fromKafka = defineOperator({
+  name: 'from_kafka',
+  summary: 'Reads a Kafka topic: each record becomes an event with the field `message`.',
+  input: ['void'],
+  output: 'events',
+  args: {
+    topic: s.string('The topic.').positional(),
+    group_id: s.string('The consumer group; the same as `options."group.id"`.').optional(),
+    ...offsetArguments,
+    ...commitArguments,
+    ...sharedArguments,
+  },
+  validate,
+  create: (args, context) => makeSource(context, args, true),
+});

@@ -1,0 +1,281 @@
+/**
+ * `read_json`, `read_ndjson`, `write_json`, `write_ndjson`: bytes to events and back.
+ *
+ * Reading: the end of a chunk that came from a Kafka record always ends a document or line, so an unclosed `{` never eats
+ * the next record. Chunks of a stream (standard input) are cut at any byte: what is left over waits for the next chunk. The
+ * common case, one document a chunk, is checked and scanned where it lies; several in a chunk are split first.
+ *
+ * Writing: one chunk for each event; an unchanged event is the bytes that it came in.
+ */
+import {
+  ByteStore,
+  ChunkBatch,
+  type Columns,
+  documentEnd,
+  EventBatch,
+  findDefect,
+  printJson,
+  printTql,
+  scanDocuments,
+  storeOf,
+} from '../../data/index.ts';
+import { MillraceError } from '../../base/index.ts';
+import { type Batch, defineOperator, type Output, s, type StageContext, type Transform } from '../../sdk/index.ts';
+import { FORMAT_CODES } from './errors.ts';
+
+const OPEN_OBJECT = 0x7b;
+const OPEN_LIST = 0x5b;
+const NEWLINE = 0x0a;
+
+/**
+ * Tells where documents stand; returns where the first incomplete or malformed one begins. `isWhole`: the bytes end where
+ * a document may end, else more of the stream follows.
+ */
+type Split = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isWhole: boolean,
+  found: (start: number, end: number) => void,
+) => number;
+
+/** Chunks to documents; the part after the last complete document of a stream waits in `rest`. */
+class JsonReader implements Transform {
+  private readonly context: StageContext;
+  private readonly split: Split;
+  private readonly name: string;
+  private rest: Uint8Array = new Uint8Array(0);
+
+  constructor(context: StageContext, split: Split, name: string) {
+    this.context = context;
+    this.split = split;
+    this.name = name;
+  }
+
+  process(batch: Batch, out: Output): void | Promise<void> {
+    const chunks = batch as ChunkBatch;
+    return chunks.store.origins ? this.records(chunks, out) : this.stream(chunks, out);
+  }
+
+  async end(out: Output): Promise<void> {
+    if (this.rest.length === 0) return;
+    const batch = ChunkBatch.fromChunks([this.rest]);
+    this.rest = new Uint8Array(0);
+    await this.emit(batch, out);
+    batch.release();
+  }
+
+  /** Each chunk is whole. */
+  private records(chunks: ChunkBatch, out: Output): void | Promise<void> {
+    const { store } = chunks;
+    const isPlain = chunks.rows === undefined;
+    const scan = isPlain ? scanDocuments(store, this.context.paths) : undefined;
+    if (scan && scan.defects.length === 0 && this.areObjects(store)) {
+      const events = EventBatch.fromDocuments(store, this.name, scan.columns);
+      return out.emit(events);
+    }
+    return this.emit(chunks, out);
+  }
+
+  private areObjects(store: ByteStore): boolean {
+    for (let row = 0; row < store.count; row++) if (firstByte(store, row) !== OPEN_OBJECT) return false;
+    return true;
+  }
+
+  private async stream(chunks: ChunkBatch, out: Output): Promise<void> {
+    const pieces = [this.rest];
+    for (let row = 0; row < chunks.count; row++) pieces.push(chunks.bytesOf(row));
+    const bytes = Buffer.concat(pieces);
+    let complete = 0;
+    const spans: number[] = [];
+    complete = this.split(bytes, 0, bytes.length, false, (start, end) => spans.push(start, end - start));
+    this.rest = Uint8Array.from(bytes.subarray(complete));
+    if (spans.length === 0) return;
+    const store = new ByteStore({ bytes, spans: Uint32Array.from(spans), count: spans.length / 2 });
+    const batch = ChunkBatch.of(store);
+    await this.emit(batch, out);
+    batch.release();
+  }
+
+  /** Splits each row, keeps what is a valid object, sends the rest to the dead letters. */
+  private async emit(chunks: ChunkBatch, out: Output): Promise<void> {
+    const spans: number[] = [];
+    const origins: number[] = [];
+    const { store } = chunks;
+    for (let row = 0; row < chunks.count; row++) {
+      const at = chunks.storeRow(row);
+      const start = store.spans[2 * at]!;
+      const end = start + store.spans[2 * at + 1]!;
+      const before = spans.length;
+      const behind = this.split(store.bytes, start, end, true, (from, to) => {
+        spans.push(from, to - from);
+        origins.push(store.originRow(at));
+      });
+      if (behind < end) {
+        // What follows does not begin a complete document: the whole row is refused, so that nothing of it is half taken.
+        spans.length = before;
+        origins.length = before / 2;
+        this.refuse(chunks, row, store.bytes, start, end);
+      }
+    }
+    const derived = store.derive(Uint32Array.from(spans), spans.length / 2, Uint32Array.from(origins));
+    const { columns, defects } = scanDocuments(derived, this.context.paths);
+    const bad = new Set(defects.map(({ row }) => row));
+    await this.emitObjects(derived, columns, bad, out);
+    derived.release();
+  }
+
+  private async emitObjects(store: ByteStore, columns: Columns, bad: ReadonlySet<number>, out: Output): Promise<void> {
+    const good: number[] = [];
+    const whole = ChunkBatch.of(store);
+    for (let row = 0; row < store.count; row++) {
+      const start = store.spans[2 * row]!;
+      if (bad.has(row)) this.refuse(whole, row, store.bytes, start, start + store.spans[2 * row + 1]!);
+      else if (firstByte(store, row) === OPEN_OBJECT) good.push(row);
+      else this.refuseShape(whole, row);
+    }
+    if (good.length === 0) return;
+    const events = EventBatch.fromDocuments(store, this.name, columns);
+    await out.emit(good.length === store.count ? events : events.select(Uint32Array.from(good)));
+  }
+
+  private refuse(batch: ChunkBatch, row: number, bytes: Uint8Array, start: number, end: number): void {
+    const defect = findDefect(bytes, start, end) ?? { position: 0, reason: 'no complete document' };
+    const message = `malformed JSON at byte ${defect.position}: ${defect.reason}`;
+    this.context.deadLetter(batch, row, { code: FORMAT_CODES.malformedJson, message });
+    this.context.warn({ code: FORMAT_CODES.malformedJson, message: 'malformed JSON', notes: [message], span: this.context.span });
+  }
+
+  private refuseShape(batch: ChunkBatch, row: number): void {
+    const isList = firstByte(batch.store, batch.storeRow(row)) === OPEN_LIST;
+    const code = isList ? FORMAT_CODES.topLevelArray : FORMAT_CODES.notAnObject;
+    const message = isList ? 'a top-level array where an object must be' : 'not a JSON object';
+    this.context.deadLetter(batch, row, { code, message });
+    this.context.warn({ code, message: isList ? 'top-level JSON array' : message, notes: [message], span: this.context.span });
+  }
+}
+
+function firstByte(store: ByteStore, row: number): number {
+  let at = store.spans[2 * row]!;
+  const end = at + store.spans[2 * row + 1]!;
+  while (at < end && store.bytes[at]! <= 0x20) at++;
+  return at < end ? store.bytes[at]! : -1;
+}
+
+/** Concatenated documents. */
+const splitDocuments: Split = (bytes, start, end, _isWhole, found) => {
+  let at = start;
+  for (;;) {
+    try {
+      const next = documentEnd(bytes, at, end);
+      if (!next) return end;
+      found(next.start, next.end);
+      at = next.end;
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      return at;
+    }
+  }
+};
+
+/** Lines; an empty line is nothing. Of a stream the text behind the last newline is left over. */
+const splitLines: Split = (bytes, start, end, isWhole, found) => {
+  let at = start;
+  while (at < end) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const isLast = newline < 0 || newline >= end;
+    if (isLast && !isWhole) return at;
+    const to = isLast ? end : newline;
+    if (hasText(bytes, at, to)) found(at, to);
+    at = to + 1;
+  }
+  return end;
+};
+
+function hasText(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x20) return true;
+  return false;
+}
+
+export const readJson = defineOperator({
+  name: 'read_json',
+  summary: 'Reads concatenated JSON objects.',
+  input: ['bytes'],
+  output: 'events',
+  args: {},
+  create: (_args, context) => new JsonReader(context, splitDocuments, 'tenzir.json'),
+});
+
+export const readNdjson = defineOperator({
+  name: 'read_ndjson',
+  summary: 'Reads one JSON object a line; a bad line is refused whole.',
+  input: ['bytes'],
+  output: 'events',
+  args: {},
+  create: (_args, context) => new JsonReader(context, splitLines, 'tenzir.json'),
+});
+
+/** One chunk an event. */
+class Writer implements Transform {
+  private readonly print: (batch: EventBatch, row: number) => Uint8Array;
+
+  constructor(print: (batch: EventBatch, row: number) => Uint8Array) {
+    this.print = print;
+  }
+
+  process(batch: Batch, out: Output): void | Promise<void> {
+    const events = batch as EventBatch;
+    const pieces: Uint8Array[] = [];
+    for (let row = 0; row < events.count; row++) pieces.push(this.print(events, row));
+    const store = storeOf(pieces);
+    const rows = Uint32Array.from({ length: events.count }, (_, row) => events.store.originRow(events.storeRow(row)));
+    const { bytes, spans } = store;
+    const { origins } = events.store;
+    const chunks = ChunkBatch.of(new ByteStore({ bytes, spans, count: events.count, origins, originRows: rows }));
+    return out.emit(chunks);
+  }
+}
+
+const LINE_END = Buffer.from('\n');
+
+export const writeNdjson = defineOperator({
+  name: 'write_ndjson',
+  summary: 'Writes one JSON object a line, without blanks; an unchanged event is the bytes that it came in.',
+  input: ['events'],
+  output: 'bytes',
+  args: {},
+  create: () => new Writer((batch, row) => Buffer.concat([batch.jsonOf(row), LINE_END])),
+});
+
+export const writeJson = defineOperator({
+  name: 'write_json',
+  summary: 'Writes indented JSON objects, one after the other.',
+  input: ['events'],
+  output: 'bytes',
+  args: {
+    strip: s.bool('Leave out null fields, nulls in lists, empty records and empty lists.').default(false),
+    strip_null_fields: s.bool('Leave out null fields.').default(false),
+    strip_nulls_in_lists: s.bool('Leave out nulls in lists.').default(false),
+    strip_empty_records: s.bool('Leave out empty records.').default(false),
+    strip_empty_lists: s.bool('Leave out empty lists.').default(false),
+  },
+  create: args => {
+    const style = {
+      indent: 2,
+      stripNullFields: args.strip || args.strip_null_fields,
+      stripNullsInLists: args.strip || args.strip_nulls_in_lists,
+      stripEmptyRecords: args.strip || args.strip_empty_records,
+      stripEmptyLists: args.strip || args.strip_empty_lists,
+    };
+    return new Writer((batch, row) => Buffer.from(`${printJson(batch.record(row), style)}\n`));
+  },
+});
+
+export const writeTql = defineOperator({
+  name: 'write_tql',
+  summary: 'Writes events in the form of the language itself.',
+  input: ['events'],
+  output: 'bytes',
+  args: { compact: s.bool('One line an event.').default(false) },
+  create: ({ compact }) => new Writer((batch, row) => Buffer.from(`${printTql(batch.record(row), { isCompact: compact })}\n`)),
+});

@@ -1,0 +1,45 @@
+/** All functions. */
+import type { FunctionDefinition } from '../../sdk/index.ts';
+import { conversions } from './conversion/conversions.ts';
+import { jsonFunctions } from './json/json.ts';
+import length from './list/length.ts';
+import abs from './number/abs.ts';
+import ceil from './number/ceil.ts';
+import floor from './number/floor.ts';
+import random from './number/random.ts';
+import round from './number/round.ts';
+import secret from './runtime/secret.ts';
+import endsWith from './text/ends-with.ts';
+import join from './text/join.ts';
+import lengthBytes from './text/length-bytes.ts';
+import lengthChars from './text/length-chars.ts';
+import replace from './text/replace.ts';
+import split from './text/split.ts';
+import startsWith from './text/starts-with.ts';
+import toLower from './text/to-lower.ts';
+import toUpper from './text/to-upper.ts';
+import trim from './text/trim.ts';
+import { timeFunctions } from './time/times.ts';
+
+export const functions: readonly FunctionDefinition[] = [
+  ...conversions,
+  ...jsonFunctions,
+  ...timeFunctions,
+  abs,
+  ceil,
+  endsWith,
+  floor,
+  join,
+  length,
+  lengthBytes,
+  lengthChars,
+  random,
+  replace,
+  round,
+  secret,
+  split,
+  startsWith,
+  toLower,
+  toUpper,
+  trim,
+];

@@ -1,0 +1,55 @@
+/** `parse_json`, `print_json`, `print_ndjson`. */
+import { MillraceError } from '../../../base/index.ts';
+import { Blob, parseJson, parseJsonText, printJson, type Value } from '../../../data/index.ts';
+import { defineFunction, type FunctionDefinition } from '../../../sdk/index.ts';
+
+const parse = defineFunction({
+  name: 'parse_json',
+  category: 'json',
+  summary: 'The value of a JSON text; null and a warning when it is malformed.',
+  parameters: [{ name: 'x', type: ['string', 'blob'] }],
+  returns: 'any',
+  isPure: true,
+  examples: [{ tql: 'parse_json("[1, 2]")', out: '[1, 2]' }],
+  evaluate: ([x], { warn }) => {
+    try {
+      return x instanceof Blob ? parseJson(x.bytes) : parseJsonText(x as string);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      warn(error.message);
+      return null;
+    }
+  },
+});
+
+function printer(name: string, indent: number, out: string): FunctionDefinition {
+  return defineFunction({
+    name,
+    category: 'json',
+    summary: indent > 0 ? 'The value as indented JSON text.' : 'The value as JSON text on one line.',
+    parameters: [
+      { name: 'x', type: 'any' },
+      { name: 'strip', type: 'bool', isOptional: true, isNamed: true },
+      { name: 'strip_null_fields', type: 'bool', isOptional: true, isNamed: true },
+      { name: 'include_nulls', type: 'bool', isOptional: true, isNamed: true },
+    ],
+    returns: 'string',
+    isPure: true,
+    takesNulls: true,
+    examples: [{ tql: `${name}({a: [1, null]})`, out }],
+    evaluate: ([x, strip, stripNullFields, includeNulls]) =>
+      printJson(x as Value, {
+        indent,
+        stripNullFields: strip === true || stripNullFields === true || includeNulls === false,
+        stripNullsInLists: strip === true,
+        stripEmptyRecords: strip === true,
+        stripEmptyLists: strip === true,
+      }),
+  });
+}
+
+export const jsonFunctions: readonly FunctionDefinition[] = [
+  parse,
+  printer('print_json', 2, '"{\\n  \\"a\\": [\\n    1,\\n    null\\n  ]\\n}"'),
+  printer('print_ndjson', 0, '"{\\"a\\":[1,null]}"'),
+];

@@ -1,0 +1,13 @@
+/** `replace`. */
+import { defineFunction } from '../../../sdk/index.ts';
+
+export default defineFunction({
+  name: 'replace',
+  category: 'text',
+  summary: 'With every occurrence of a text replaced.',
+  parameters: [{ name: 'x', type: 'string' }, { name: 'what', type: 'string' }, { name: 'with', type: 'string' }],
+  returns: 'string',
+  isPure: true,
+  examples: [{ tql: '"a.b.c".replace(".", "-")', out: '"a-b-c"' }],
+  evaluate: ([x, what, by]) => (x as string).replaceAll(what as string, () => by as string),
+});

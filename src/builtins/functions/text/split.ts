@@ -1,0 +1,13 @@
+/** `split`. */
+import { defineFunction } from '../../../sdk/index.ts';
+
+export default defineFunction({
+  name: 'split',
+  category: 'text',
+  summary: 'Parts between separators.',
+  parameters: [{ name: 'x', type: 'string' }, { name: 'separator', type: 'string' }],
+  returns: 'list',
+  isPure: true,
+  examples: [{ tql: '"a,b".split(",")', out: '["a", "b"]' }],
+  evaluate: ([x, separator]) => (x as string).split(separator as string),
+});

@@ -1,0 +1,193 @@
+/**
+ * From the syntax of expressions to expressions of the plan, with every check that needs no running pipeline: functions
+ * and their arguments, variables, `move`.
+ */
+import type { Diagnostic } from '../../base/index.ts';
+import { nearest } from '../../base/index.ts';
+import type { BinaryOperation, CallExpr, Expr, ListItem, Parameter, RecordItem, Registry } from '../../sdk/index.ts';
+import type { Argument, BinaryOperator, Expression } from './ast.ts';
+import { diagnose } from './errors.ts';
+
+const OPERATIONS: Readonly<Partial<Record<BinaryOperator, BinaryOperation>>> = {
+  '*': 'multiply',
+  '/': 'divide',
+  '+': 'add',
+  '-': 'subtract',
+  '==': 'equal',
+  '!=': 'not_equal',
+  '<': 'less',
+  '<=': 'less_equal',
+  '>': 'greater',
+  '>=': 'greater_equal',
+  in: 'in',
+  'not in': 'not_in',
+};
+
+export interface ExpressionContext {
+  readonly registry: Registry;
+  readonly variables: ReadonlySet<string>;
+  readonly canMove: boolean;
+  report(diagnostic: Diagnostic): void;
+}
+
+export function lowerExpression(
+  expression: Expression,
+  context: ExpressionContext,
+  parameters: readonly string[] = [],
+): Expr {
+  const lower = (inner: Expression): Expr => lowerExpression(inner, context, parameters);
+  const { span } = expression;
+  switch (expression.kind) {
+    case 'literal':
+      return { kind: 'constant', value: expression.value, span };
+    case 'format':
+      return { kind: 'format', parts: expression.parts.map(part => (typeof part === 'string' ? part : lower(part))), span };
+    case 'name':
+      if (parameters.includes(expression.name)) return { kind: 'parameter', name: expression.name, span };
+      return { kind: 'field', path: [expression.name], quiet: false, span };
+    case 'variable':
+      if (expression.package !== undefined) context.report(diagnose('notYet', span, { what: 'a constant of a package' }));
+      else if (!context.variables.has(expression.name)) {
+        const near = nearest(expression.name, context.variables);
+        const hints = near === undefined ? [] : [`did you mean \`$${near}\`?`];
+        context.report(diagnose('unknownVariable', span, { name: expression.name }, { hints }));
+      }
+      return { kind: 'variable', name: expression.name, span };
+    case 'meta':
+      return { kind: 'meta', name: expression.name, span };
+    case 'this':
+      return { kind: 'this', span };
+    case 'list':
+      return {
+        kind: 'list',
+        items: expression.items.map(({ isSpread, value }): ListItem => ({ kind: isSpread ? 'spread' : 'element', value: lower(value) })),
+        span,
+      };
+    case 'record':
+      return {
+        kind: 'record',
+        items: expression.fields.map(
+          (field): RecordItem =>
+            field.kind === 'entry'
+              ? { kind: 'entry', key: field.key, value: lower(field.value) }
+              : { kind: 'spread', value: lower(field.value) },
+        ),
+        span,
+      };
+    case 'call':
+      return lowerCall(expression.name, expression.nameSpan, expression.args, undefined, expression, context, parameters);
+    case 'method':
+      return lowerCall(expression.name, expression.nameSpan, expression.args, expression.base, expression, context, parameters);
+    case 'member':
+      return member(lower(expression.base), expression.name, span);
+    case 'index':
+      return { kind: 'index', base: lower(expression.base), index: lower(expression.index), quiet: false, span };
+    case 'quiet': {
+      const base = lower(expression.base);
+      return base.kind === 'field' || base.kind === 'member' || base.kind === 'index' || base.kind === 'move'
+        ? { ...base, quiet: true, span }
+        : base;
+    }
+    case 'unary':
+      return lowerUnary(expression, context, lower);
+    case 'binary': {
+      const left = lower(expression.left);
+      const right = lower(expression.right);
+      const { operator } = expression;
+      if (operator === 'and' || operator === 'or') return { kind: 'logic', operation: operator, left, right, span };
+      return { kind: 'binary', operation: OPERATIONS[operator]!, left, right, span };
+    }
+    case 'choose':
+      return {
+        kind: 'choose',
+        condition: lower(expression.condition),
+        then: lower(expression.then),
+        otherwise: expression.otherwise && lower(expression.otherwise),
+        span,
+      };
+    case 'fallback':
+      return { kind: 'fallback', value: quietly(lower(expression.value)), fallback: lower(expression.fallback), span };
+    case 'lambda': {
+      const inner = [...parameters, ...expression.parameters];
+      return { kind: 'lambda', parameters: expression.parameters, body: lowerExpression(expression.body, context, inner), span };
+    }
+    case 'underscore':
+    case 'pipeline':
+    case 'assignment':
+      context.report(diagnose('expected', span, { what: 'an expression', got: `a ${expression.kind}` }));
+      return { kind: 'constant', value: null, span };
+    case 'bad':
+      return { kind: 'constant', value: null, span };
+  }
+}
+
+/** A missing field that has a fallback is no surprise. */
+function quietly(expr: Expr): Expr {
+  return expr.kind === 'field' || expr.kind === 'member' || expr.kind === 'index' ? { ...expr, quiet: true } : expr;
+}
+
+function member(base: Expr, name: string, span: Expr['span']): Expr {
+  if (base.kind === 'this') return { kind: 'field', path: [name], quiet: false, span };
+  if (base.kind === 'field') return { kind: 'field', path: [...base.path, name], quiet: base.quiet, span };
+  return { kind: 'member', base, name, quiet: false, span };
+}
+
+function lowerUnary(
+  expression: Extract<Expression, { kind: 'unary' }>,
+  context: ExpressionContext,
+  lower: (inner: Expression) => Expr,
+): Expr {
+  const { operator, span } = expression;
+  const operand = lower(expression.operand);
+  if (operator === 'move') {
+    if (!context.canMove) context.report(diagnose('moveOutside', span));
+    if (operand.kind === 'field') return { kind: 'move', path: operand.path, quiet: operand.quiet, span };
+    context.report(diagnose('expected', operand.span, { what: 'a field behind `move`', got: 'another expression' }));
+    return operand;
+  }
+  return { kind: operator === '-' ? 'negate' : operator === '+' ? 'plus' : 'not', operand, span };
+}
+
+function lowerCall(
+  name: string,
+  nameSpan: Expr['span'],
+  args: readonly Argument[],
+  base: Expression | undefined,
+  expression: Expression,
+  context: ExpressionContext,
+  parameters: readonly string[],
+): Expr {
+  const lower = (inner: Expression): Expr => lowerExpression(inner, context, parameters);
+  const positional = [...(base ? [lower(base)] : []), ...args.filter(arg => arg.name === undefined).map(arg => lower(arg.value))];
+  const named: Record<string, Expr> = {};
+  for (const arg of args) if (arg.name !== undefined) named[arg.name] = lower(arg.value);
+  const call: CallExpr = { kind: 'call', function: name, args: positional, named, span: expression.span };
+  const { aggregates, functions } = context.registry;
+  const definition = functions.get(name);
+  if (definition) checkCall(call, definition.parameters, args, nameSpan, context);
+  else if (!aggregates.has(name)) {
+    const near = nearest(name, [...functions.keys(), ...aggregates.keys()]);
+    const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
+    context.report(diagnose('unknownFunction', nameSpan, { name }, { hints }));
+  }
+  return call;
+}
+
+function checkCall(
+  call: CallExpr,
+  parameters: readonly Parameter[],
+  args: readonly Argument[],
+  nameSpan: Expr['span'],
+  context: ExpressionContext,
+): void {
+  for (const arg of args) {
+    if (arg.name === undefined || parameters.some(parameter => parameter.name === arg.name)) continue;
+    context.report(diagnose('unknownArgument', arg.nameSpan ?? arg.span, { operator: call.function, name: arg.name }));
+  }
+  const positional = parameters.filter(parameter => !parameter.isNamed && !(parameter.name in call.named));
+  const required = positional.filter(parameter => !parameter.isOptional).length;
+  const given = call.args.length;
+  if (given >= required && given <= positional.length) return;
+  const expected = required === positional.length ? `${required} arguments` : `${required} to ${positional.length} arguments`;
+  context.report(diagnose('argumentCount', nameSpan, { name: call.function, expected, actual: given }));
+}

@@ -1,0 +1,507 @@
+/**
+ * From syntax to plan. Names are resolved, arguments matched to what operators declare, edges typed; everything that is
+ * wrong is reported with its place, and lowering goes on so that one run shows all of it.
+ *
+ * Invariants
+ * I1 a plan is used only when no error was reported.
+ * I2 stage ids are statement numbers from 1, nested ones behind a dot; implicit stages have ids of their own (`in`, `out`).
+ */
+import type { Diagnostic, Span } from '../../base/index.ts';
+import { nearest } from '../../base/index.ts';
+import { typeOf } from '../../data/index.ts';
+import {
+  type AggregateCall,
+  type Argument as OperatorArgument,
+  type ArgumentPlaces,
+  type ArgumentValue,
+  type Assignment,
+  type AssignmentTarget,
+  type Chain,
+  type EdgeKind,
+  type Expr,
+  type FieldExpr,
+  fromValue,
+  type NamedExpr,
+  type Node,
+  type OperatorDefinition,
+  type Plan,
+  type Registry,
+  type Stage,
+  type Summary,
+} from '../../sdk/index.ts';
+import type { SourceText } from '../source.ts';
+import type { Argument, Expression, Pipeline, Statement } from './ast.ts';
+import { literalValue } from './constants.ts';
+import { diagnose, type TextName } from './errors.ts';
+import { type ExpressionContext, lowerExpression } from './expressions.ts';
+import { parse } from './parser.ts';
+import { PLANNED_OPERATORS } from './planned-operators.ts';
+
+export interface CompileOptions {
+  readonly id: string;
+  /** An open start reads events from standard input, an open end prints them. */
+  readonly hasImplicitEnds: boolean;
+}
+
+export function compileTql(
+  source: SourceText,
+  registry: Registry,
+  options: CompileOptions,
+): { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } {
+  const program = parse(source);
+  const lowering = new Lowering(registry);
+  let chain = lowering.pipeline(program.pipeline, '', new Map(), 'void');
+  if (options.hasImplicitEnds) chain = lowering.closeEnds(chain);
+  else lowering.expectClosed(chain, program.pipeline.span);
+  const diagnostics = [...program.diagnostics, ...lowering.diagnostics].sort(
+    (a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0),
+  );
+  return { plan: { id: options.id, chain }, diagnostics: diagnostics.map(diagnostic => ({ ...diagnostic, file: source.file })) };
+}
+
+type Lets = ReadonlyMap<string, Expr>;
+
+const KIND_NAMES: Readonly<Record<EdgeKind, string>> = { void: 'nothing', bytes: 'bytes', events: 'events' };
+
+class Lowering {
+  readonly diagnostics: Diagnostic[] = [];
+  private readonly registry: Registry;
+
+  constructor(registry: Registry) {
+    this.registry = registry;
+  }
+
+  pipeline(pipeline: Pipeline, prefix: string, outer: Lets, input: EdgeKind): Chain {
+    const lets = new Map(outer);
+    const stages: Stage[] = [];
+    let edge = input;
+    let number = 0;
+    for (const statement of pipeline.statements) {
+      const stage = this.statement(statement, `${prefix}${++number}`, lets, edge);
+      if (!stage) continue;
+      if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
+      else {
+        const last = stages.at(-1);
+        if (edge === 'void' && last && last.node.kind !== 'let') this.report('sinkNotLast', last.span, { operator: last.name });
+        edge = stage.output;
+      }
+      stages.push(stage);
+    }
+    return stages;
+  }
+
+  /** Adds what the command line gives an open start and an open end. */
+  closeEnds(chain: Chain): Chain {
+    const first = chain.find(stage => stage.node.kind !== 'let');
+    if (!first) return chain;
+    const stages = [...chain];
+    if (first.input !== 'void') {
+      const at = chain.indexOf(first);
+      const read = first.input === 'events' ? [this.implicit('read_json', 'in.2')] : [];
+      stages.splice(at, 0, this.implicit('from_stdin', 'in.1'), ...read);
+    }
+    const output = stages.at(-1)!.output;
+    if (output === 'events') stages.push(this.implicit('write_tql', 'out.1'));
+    if (output !== 'void') stages.push(this.implicit('save_stdout', 'out.2'));
+    return stages;
+  }
+
+  /** A configured pipeline has its own source and sink. */
+  expectClosed(chain: Chain, span: Span): void {
+    const stages = chain.filter(stage => stage.node.kind !== 'let');
+    const first = stages[0];
+    const last = stages.at(-1);
+    if (first && first.input !== 'void') this.report('expected', first.span, { what: 'a source', got: `\`${first.name}\`` });
+    if (last && last.output !== 'void') this.report('mustEndWithSink', last.span);
+    if (!first) this.report('expected', span, { what: 'a pipeline', got: 'nothing' });
+  }
+
+  private implicit(name: string, id: string): Stage {
+    const definition = this.registry.operators.get(name)!;
+    const [input = 'void'] = definition.input;
+    const output = definition.output === 'input' ? input : definition.output;
+    const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
+    return { id, name, span: { start: 0, end: 0 }, input, output, node: { kind, definition, args: {} } };
+  }
+
+  private statement(statement: Statement, id: string, lets: Lets, edge: EdgeKind): Stage | undefined {
+    const { span } = statement;
+    switch (statement.kind) {
+      case 'let': {
+        const value = this.expression(statement.value, lets);
+        return { id, name: 'let', span, input: edge, output: edge, node: { kind: 'let', name: statement.name, value } };
+      }
+      case 'assignment': {
+        const assignment = this.assignment(statement.target, statement.value, lets);
+        this.expectInput('set', ['events'], edge, span);
+        if (!assignment) return undefined;
+        return events(id, 'set', span, { kind: 'project', mode: 'set', assignments: [assignment] });
+      }
+      case 'if':
+        return this.ifStage(statement, id, lets, edge);
+      case 'match':
+        this.report('notYet', { start: span.start, end: span.start + 5 }, { what: '`match`' });
+        return undefined;
+      case 'operator':
+        return this.operator(statement, id, lets, edge);
+    }
+  }
+
+  private ifStage(statement: Extract<Statement, { kind: 'if' }>, id: string, lets: Lets, edge: EdgeKind): Stage {
+    const { span } = statement;
+    this.expectInput('if', ['events'], edge, { start: span.start, end: span.start + 2 });
+    const condition = this.expression(statement.condition, lets);
+    const then = this.pipeline(statement.then, `${id}.then.`, lets, 'events');
+    const otherwise = statement.otherwise ? this.pipeline(statement.otherwise, `${id}.else.`, lets, 'events') : [];
+    const isClosed = (chain: Chain): boolean => chain.at(-1)?.output === 'void';
+    const isSink = isClosed(then) && isClosed(otherwise);
+    const node: Node = { kind: 'branch', condition, then, otherwise };
+    return { id, name: 'if', span, input: 'events', output: isSink ? 'void' : 'events', node };
+  }
+
+  private operator(
+    statement: Extract<Statement, { kind: 'operator' }>,
+    id: string,
+    lets: Lets,
+    edge: EdgeKind,
+  ): Stage | undefined {
+    const { name, nameSpan, span } = statement;
+    const definition = this.registry.operators.get(name) ?? this.registry.operators.get(name.replaceAll('::', '_'));
+    if (!definition) {
+      this.reportUnknown(name, nameSpan);
+      return undefined;
+    }
+    const input = this.expectInput(name, definition.input, edge, nameSpan);
+    const output = definition.output === 'input' ? input : definition.output;
+    const places = new Map<string, Argument[]>();
+    const args = this.arguments(definition, statement.args, lets, id, places);
+    for (const [key, { shape }] of Object.entries(definition.args)) {
+      if (!shape.isRequired || args[key] || shape.isVariadic) continue;
+      this.report('missingArgument', nameSpan, { operator: name, name: key });
+      return undefined;
+    }
+    const known = this.knownArguments(definition, args, lets);
+    this.validate(definition, known, nameSpan, places);
+    if (!definition.lower) {
+      const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
+      return { id, name, span, input, output, node: { kind, definition, args } };
+    }
+    return { id, name, span, input, output, node: definition.lower(known as never) };
+  }
+
+  private validate(
+    definition: OperatorDefinition,
+    known: Readonly<Record<string, unknown>>,
+    operator: Span,
+    places: ReadonlyMap<string, readonly Argument[]>,
+  ): void {
+    const of = (argument: string): Span => places.get(argument)?.[0]?.value.span ?? operator;
+    const ofKey = (argument: string, key: string): Span => {
+      const value = places.get(argument)?.[0]?.value;
+      const field = value?.kind === 'record' ? value.fields.find(entry => entry.kind === 'entry' && entry.key === key) : undefined;
+      return field?.kind === 'entry' ? { start: field.keySpan.start, end: field.value.span.end } : of(argument);
+    };
+    const argumentPlaces: ArgumentPlaces = { operator, of, ofKey };
+    this.diagnostics.push(...(definition.validate?.(known as never, argumentPlaces) ?? []));
+  }
+
+  private reportUnknown(name: string, span: Span): void {
+    if (PLANNED_OPERATORS.has(name) || PLANNED_OPERATORS.has(name.replaceAll('::', '_'))) {
+      this.report('plannedOperator', span, { name });
+      return;
+    }
+    const near = nearest(name, this.registry.operators.keys());
+    this.diagnostics.push(
+      diagnose('unknownOperator', span, { name }, near === undefined ? {} : { hints: [`did you mean \`${near}\`?`] }),
+    );
+  }
+
+  private expectInput(name: string, accepts: readonly EdgeKind[], edge: EdgeKind, span: Span): EdgeKind {
+    if (accepts.includes(edge)) return edge;
+    // An open start may be closed by the command line; anything else is an error here.
+    if (edge !== 'void') {
+      const text = accepts.map(kind => KIND_NAMES[kind]).join(' or ');
+      const isReaderMissing = edge === 'bytes' && accepts.includes('events');
+      const hints = isReaderMissing ? ['read events out of the bytes first, for example with `read_json`'] : [];
+      this.diagnostics.push(diagnose('wrongInput', span, { operator: name, accepts: text, gets: KIND_NAMES[edge] }, { hints }));
+    }
+    return accepts[0] ?? 'void';
+  }
+
+  private arguments(
+    definition: OperatorDefinition,
+    given: readonly Argument[],
+    lets: Lets,
+    id: string,
+    places: Map<string, Argument[]>,
+  ): Record<string, ArgumentValue> {
+    const positional = Object.entries(definition.args).filter(([, { shape }]) => shape.isPositional);
+    let next = 0;
+    for (const arg of given) {
+      const isAssigning = ['assignments', 'selection', 'groups_and_aggregates'].includes(positional[next]?.[1].shape.kind ?? '');
+      const key = arg.name === undefined || isAssigning ? positional[next]?.[0] : this.argumentName(definition, arg);
+      if (key === undefined) {
+        if (arg.name === undefined) this.report('extraArgument', arg.span, { operator: definition.name });
+        continue;
+      }
+      const { shape } = definition.args[key]!;
+      const isRest = shape.isVariadic || isAssigning;
+      if (places.has(key) && !isRest) this.report('repeatedArgument', arg.nameSpan ?? arg.span, { name: key });
+      places.set(key, [...(places.get(key) ?? []), arg]);
+      if (arg.name === undefined && !isRest) next++;
+    }
+    const args: Record<string, ArgumentValue> = {};
+    for (const [key, list] of places) {
+      const value = this.argument(definition, key, list, this.boundLets(definition, places, lets), id, lets);
+      if (value) args[key] = value;
+    }
+    return args;
+  }
+
+  private argumentName(definition: OperatorDefinition, arg: Argument): string | undefined {
+    const name = arg.name!;
+    for (const [key, { shape }] of Object.entries(definition.args)) {
+      if (key === name || shape.aliases.includes(name)) return key;
+    }
+    const near = nearest(name, Object.keys(definition.args));
+    const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
+    this.diagnostics.push(
+      diagnose('unknownArgument', arg.nameSpan ?? arg.span, { operator: definition.name, name }, { hints }),
+    );
+    return undefined;
+  }
+
+  private argument(
+    definition: OperatorDefinition,
+    name: string,
+    given: readonly Argument[],
+    bodyLets: Lets,
+    id: string,
+    lets: Lets,
+  ): ArgumentValue | undefined {
+    const { shape } = definition.args[name]!;
+    const [first] = given;
+    const wrong = (expected: string): undefined => {
+      this.report('wrongKind', first!.span, { name, operator: definition.name, expected });
+      return undefined;
+    };
+    switch (shape.kind) {
+      case 'pipeline': {
+        const value = first!.value;
+        if (value.kind === 'record' && value.fields.length === 0) return { kind: 'pipeline', chain: [] };
+        if (value.kind !== 'pipeline') return wrong('a pipeline in braces');
+        return { kind: 'pipeline', chain: this.body(value.pipeline, `${id}.`, bodyLets) };
+      }
+      case 'variable': {
+        const value = first!.value;
+        if (value.kind !== 'variable') {
+          this.report('expectedVariable', value.span);
+          return undefined;
+        }
+        const expr = this.expression(value, lets);
+        this.checkList(value.name, value.span, expr, lets);
+        return { kind: 'variable', name: value.name, expr };
+      }
+      case 'assignments':
+      case 'selection': {
+        const assignments = given.flatMap(arg => this.assignmentArgument(arg, lets, shape.kind === 'selection') ?? []);
+        return { kind: 'assignments', assignments };
+      }
+      case 'groups_and_aggregates':
+        return { kind: 'summary', summary: this.summary(given, lets) };
+      case 'field': {
+        const fields = given.map(arg => this.expression(arg.value, lets));
+        if (!fields.every((expr): expr is FieldExpr => expr.kind === 'field')) return wrong('a field');
+        return { kind: 'fields', fields };
+      }
+      case 'expression':
+        return { kind: 'expression', exprs: given.map(arg => this.expression(arg.value, lets)) };
+      default:
+        return this.constant(definition, name, shape.kind, given, lets);
+    }
+  }
+
+  private constant(
+    definition: OperatorDefinition,
+    name: string,
+    kind: OperatorArgument<unknown>['shape']['kind'],
+    given: readonly Argument[],
+    lets: Lets,
+  ): ArgumentValue | undefined {
+    const exprs = given.map(arg => this.expression(arg.value, lets));
+    for (const expr of exprs) {
+      if (readsEvent(expr)) {
+        this.report('eventInConstant', expr.span, { name, operator: definition.name });
+        return undefined;
+      }
+      const value = literalValue(expr, lets);
+      if (value === undefined || fromValue(kind, value) !== undefined) continue;
+      this.report('wrongType', expr.span, { name, operator: definition.name, expected: kind, actual: typeOf(value) });
+      return undefined;
+    }
+    return { kind: 'constant', exprs };
+  }
+
+  /** A body sees the outer variables; those that the operator binds are among them already. */
+  private body(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
+    const chain = this.pipeline(pipeline, prefix, lets, 'events');
+    const last = chain.at(-1);
+    if (!last || last.output !== 'void') this.report('mustEndWithSink', last?.span ?? pipeline.span);
+    return chain;
+  }
+
+  /** What a body sees: inside `load_balance $x { … }` the variable is one element, not known before the start. */
+  private boundLets(definition: OperatorDefinition, places: ReadonlyMap<string, readonly Argument[]>, lets: Lets): Lets {
+    const bound = new Map(lets);
+    for (const [key, given] of places) {
+      const value = given[0]?.value;
+      if (definition.args[key]?.shape.kind !== 'variable' || value?.kind !== 'variable') continue;
+      bound.set(value.name, { kind: 'variable', name: '', span: value.span });
+    }
+    return bound;
+  }
+
+  private checkList(name: string, span: Span, expr: Expr, lets: Lets): void {
+    const value = literalValue(expr, lets);
+    if (value === undefined) return;
+    if (!Array.isArray(value)) this.report('expectedList', span, { name });
+    else if (value.length === 0) this.report('emptyList', span);
+  }
+
+  private assignmentArgument(arg: Argument, lets: Lets, isSelection: boolean): Assignment | undefined {
+    if (arg.name !== undefined) {
+      const target: Expression = { kind: 'name', name: arg.name, span: arg.nameSpan! };
+      return this.assignment(target, arg.value, lets);
+    }
+    if (arg.value.kind === 'assignment') return this.assignment(arg.value.target, arg.value.value, lets);
+    const value = this.expression(arg.value, lets, true);
+    if (isSelection && (value.kind === 'field' || value.kind === 'move')) {
+      return { target: { kind: 'path', path: value.path, span: arg.span }, value };
+    }
+    this.report('expected', arg.span, { what: isSelection ? 'a field or an assignment' : 'an assignment', got: 'another expression' });
+    return undefined;
+  }
+
+  private assignment(target: Expression, value: Expression, lets: Lets): Assignment | undefined {
+    const place = this.target(target);
+    if (!place) {
+      this.report('badTarget', target.span);
+      return undefined;
+    }
+    return { target: place, value: this.expression(value, lets, true) };
+  }
+
+  private target(target: Expression): AssignmentTarget | undefined {
+    const { span } = target;
+    if (target.kind === 'meta') return { kind: 'meta', name: target.name, span };
+    const path = fieldPath(target);
+    return path && { kind: 'path', path, span };
+  }
+
+  private summary(given: readonly Argument[], lets: Lets): Summary {
+    const groups: NamedExpr[] = [];
+    const aggregates: AggregateCall[] = [];
+    const order: ('group' | 'aggregate')[] = [];
+    for (const arg of given) {
+      const isNamed = arg.name !== undefined;
+      const assigned = arg.value.kind === 'assignment' ? arg.value : undefined;
+      const expression = assigned?.value ?? arg.value;
+      const value = this.expression(expression, lets);
+      const target = isNamed ? [arg.name!] : assigned && fieldPath(assigned.target);
+      const isAggregate = value.kind === 'call' && this.registry.aggregates.has(value.function);
+      if (isAggregate) {
+        const path = target ?? [defaultName(value)];
+        aggregates.push({ path, aggregate: value.function, args: value.args, named: value.named, span: value.span });
+        order.push('aggregate');
+      } else {
+        const path = target ?? (value.kind === 'field' ? value.path : undefined);
+        if (!path) {
+          this.report('expected', arg.span, { what: 'a field, a named group or an aggregation function', got: 'another expression' });
+          continue;
+        }
+        groups.push({ path, value });
+        order.push('group');
+      }
+    }
+    return { groups, aggregates, order };
+  }
+
+  /** Arguments as the operator receives them, as far as their values are known. */
+  private knownArguments(
+    definition: OperatorDefinition,
+    args: Readonly<Record<string, ArgumentValue>>,
+    lets: Lets,
+  ): Record<string, unknown> {
+    const known: Record<string, unknown> = {};
+    for (const [name, { shape }] of Object.entries(definition.args)) {
+      const value = args[name];
+      if (!value) {
+        if (shape.default !== undefined) known[name] = shape.default;
+        else if (shape.isVariadic) known[name] = [];
+        continue;
+      }
+      if (value.kind === 'constant') {
+        const values = value.exprs.map(expr => literalValue(expr, lets));
+        if (values.some(literal => literal === undefined)) {
+          if (definition.lower) this.report('eventInConstant', value.exprs[0]!.span, { name, operator: definition.name });
+          continue;
+        }
+        const bound = values.map(literal => fromValue(shape.kind, literal!));
+        known[name] = shape.isVariadic ? bound : bound[0];
+      } else if (value.kind === 'expression') known[name] = shape.isVariadic ? value.exprs : value.exprs[0];
+      else if (value.kind === 'fields') known[name] = shape.isVariadic ? value.fields : value.fields[0];
+      else if (value.kind === 'assignments') known[name] = value.assignments;
+      else if (value.kind === 'summary') known[name] = value.summary;
+      else if (value.kind === 'pipeline') known[name] = value.chain;
+      else known[name] = { name: value.name, expr: value.expr };
+    }
+    return known;
+  }
+
+  private expression(expression: Expression, lets: Lets, canMove = false): Expr {
+    const context: ExpressionContext = {
+      registry: this.registry,
+      variables: new Set(lets.keys()),
+      canMove,
+      report: diagnostic => this.diagnostics.push(diagnostic),
+    };
+    return lowerExpression(expression, context);
+  }
+
+  private report(name: TextName, span: Span, details: Readonly<Record<string, string | number>> = {}): void {
+    this.diagnostics.push(diagnose(name, span, details));
+  }
+}
+
+function events(id: string, name: string, span: Span, node: Node): Stage {
+  return { id, name, span, input: 'events', output: 'events', node };
+}
+
+/** Path of an assignable field; empty for `this`. */
+function fieldPath(target: Expression): readonly string[] | undefined {
+  if (target.kind === 'this') return [];
+  if (target.kind === 'name') return [target.name];
+  if (target.kind === 'quiet') return fieldPath(target.base);
+  if (target.kind === 'index' && target.index.kind === 'literal' && typeof target.index.value === 'string') {
+    const base = fieldPath(target.base);
+    return base && [...base, target.index.value];
+  }
+  if (target.kind !== 'member') return undefined;
+  const base = fieldPath(target.base);
+  return base && [...base, target.name];
+}
+
+function readsEvent(expr: Expr): boolean {
+  if (expr.kind === 'field' || expr.kind === 'this' || expr.kind === 'meta' || expr.kind === 'move') return true;
+  if (expr.kind === 'call') return [...expr.args, ...Object.values(expr.named)].some(readsEvent);
+  if (expr.kind === 'format') return expr.parts.some(part => typeof part !== 'string' && readsEvent(part));
+  if (expr.kind === 'list' || expr.kind === 'record') return expr.items.some(item => readsEvent(item.value));
+  if (expr.kind === 'binary' || expr.kind === 'logic') return readsEvent(expr.left) || readsEvent(expr.right);
+  return false;
+}
+
+/** `count()` for a call without arguments, `sum(x)` with the argument's text otherwise. */
+function defaultName(call: Extract<Expr, { kind: 'call' }>): string {
+  const [argument] = call.args;
+  return argument?.kind === 'field' ? `${call.function}(${argument.path.join('.')})` : `${call.function}()`;
+}
