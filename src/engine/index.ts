@@ -3,3 +3,4 @@ export { engineErrors } from './errors.ts';
 export { heldBy, type LedgerLine } from './ledger.ts';
 export { Task, type TaskHost, type TaskReport, type TaskState } from './task.ts';
 export type { TapReport } from './tap.ts';
+export { compilePredicate, type Predicate } from './predicate.ts';

@@ -103,7 +103,7 @@ class Builder {
       source,
       edge,
       root,
-      lines: this.lines,
+      lines: [...this.lines].sort((a, b) => byPlace(a.stageId, b.stageId)),
       health: () =>
         this.sinks.flatMap(({ stageId, sink }) =>
           sink.health ? [{ stageId, endpoint: sink.endpoint ?? stageId, ...sink.health() }] : [],
@@ -157,20 +157,21 @@ class Builder {
     const id = stage.id + suffix;
     if (node.kind === 'sink') return this.sink(stage, node, scope, leaves, suffix);
     if (node.kind === 'balance') return this.balance(stage, node, scope, leaves, suffix);
-    if (!next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
     const line = this.addLine(stage, 'transform', suffix);
-    const out = new Edge(line, this.tapPointOf(id), next);
     if (node.kind === 'branch') {
-      const isOpen = (way: Chain): boolean => way.at(-1)?.output !== 'void' || way.length === 0;
+      const isOpen = (way: Chain): boolean => way.length === 0 || way.at(-1)!.output !== 'void';
       const ways = Number(isOpen(node.then)) + Number(isOpen(node.otherwise));
-      const merge = new MergeReceiver(Math.max(1, ways), next);
+      if (ways > 0 && !next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
+      const merge = next && new MergeReceiver(ways, next);
       const way = (inner: Chain): Receiver =>
         inner.length === 0
-          ? merge
+          ? merge!
           : this.chain(inner, 0, this.bindLets(inner, scope), isOpen(inner) ? merge : undefined, leaves, suffix);
       const split = splitterOf(node.condition, this.compiler(scope, stage, line));
       return new BranchReceiver(line, split, way(node.then), way(node.otherwise));
     }
+    if (!next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
+    const out = new Edge(line, this.tapPointOf(id), next);
     if (node.kind === 'fan-out') {
       // Rows of the side chain cannot go to another endpoint by giving them back: the main stream has them, too.
       const side = this.chain(
@@ -347,6 +348,19 @@ class Builder {
     const line = this.lines.find(candidate => candidate.stageId === stage || candidate.name === stage);
     return line && this.taps.get(line.stageId);
   }
+}
+
+/** Stages in the order of the text: numbers by value, what the command line adds at its ends. */
+function byPlace(a: string, b: string): number {
+  const parts = (id: string): (number | string)[] =>
+    id.split(/[.#]/).map(part => (part === 'in' ? -1 : part === 'out' ? Number.MAX_SAFE_INTEGER : /^\d+$/.test(part) ? Number(part) : part));
+  const [left, right] = [parts(a), parts(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const [x, y] = [left[i] ?? -2, right[i] ?? -2];
+    if (x === y) continue;
+    return typeof x === 'number' && typeof y === 'number' ? x - y : String(y).localeCompare(String(x));
+  }
+  return 0;
 }
 
 function withoutReturn(leaves: Leaves): Leaves {

@@ -9,8 +9,10 @@
  * I2 a column form is chosen only for batches whose rows are documents.
  */
 import { type Column, EventBatch, TAG } from '../data/index.ts';
-import type { Batch, ComparisonOperation, Expr } from '../sdk/index.ts';
-import type { Compiler } from './expression/compiler.ts';
+import { assert, type Io } from '../base/index.ts';
+import type { Batch, ComparisonOperation, Expr, Plan, Registry } from '../sdk/index.ts';
+import { Environment } from './environment.ts';
+import { Compiler } from './expression/compiler.ts';
 import { isTrue } from './expression/operations.ts';
 
 export interface Predicate {
@@ -222,4 +224,18 @@ function isSame(document: Uint8Array, column: Column, at: number, bytes: Uint8Ar
   const offset = column.spans[2 * at]!;
   for (let i = 0; i < bytes.length; i++) if (document[offset + i] !== bytes[i]) return false;
   return true;
+}
+
+/** The predicate of a plan that holds a `where`, for taps. */
+export function compilePredicate(plan: Plan, parts: { readonly io: Io; readonly registry: Registry }): Predicate {
+  const stage = plan.chain.find(({ node }) => node.kind === 'filter');
+  assert(stage?.node.kind === 'filter', 'the plan of a predicate has a filter');
+  const compiler = new Compiler({
+    registry: parts.registry,
+    environment: new Environment(),
+    host: { io: parts.io, service: () => undefined, warn: () => undefined },
+    span: stage.span,
+    onWarning: () => undefined,
+  });
+  return predicateOf(stage.node.predicate, compiler);
 }

@@ -1,0 +1,31 @@
+/**
+ * The demo's pipelines. The first is "Collecting High Severity OCSF events" of Tenzir's MSK page with three edits: the
+ * endpoints are the demo's receivers, `aws_iam` is gone because the topic is in the embedded log, and requests go out
+ * after 250 ms so that there is something to see.
+ */
+export function demoPipelines(endpoints: readonly string[]): { readonly id: string; readonly text: string }[] {
+  const list = endpoints.map(url => JSON.stringify(url)).join(', ');
+  return [
+    {
+      id: 'high-severity',
+      text: `let $endpoints = [${list}]
+
+load_kafka "ocsf-events"
+read_json
+where severity_id >= 4 // High and above
+load_balance $endpoints {
+    to_splunk $endpoints, hec_token=secret("SPLUNK_TOKEN"), buffer_timeout=250ms
+}
+`,
+    },
+    {
+      id: 'sign-ins',
+      text: `load_kafka "ocsf-events"
+read_json
+where class_uid == 3002 and severity_id >= 3
+write_ndjson
+save_kafka "sign-ins"
+`,
+    },
+  ];
+}
