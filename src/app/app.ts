@@ -9,7 +9,16 @@
  * I1 all pipelines are checked before any starts.
  * I2 one process a data directory: the control socket is its lock.
  */
-import { type Address, Arena, type Diagnostic, type Io, type Logger, makeArenaMemory, messageOf, systemCode } from '../base/index.ts';
+import {
+  type Address,
+  Arena,
+  type Diagnostic,
+  type Io,
+  type Logger,
+  makeArenaMemory,
+  messageOf,
+  systemCode,
+} from '../base/index.ts';
 import { connectLocal, listenHttp, listenLocal, type LocalConnection } from '../base/io/local-server.ts';
 import { Broker } from '../broker/index.ts';
 import { builtins } from '../builtins/index.ts';
@@ -84,7 +93,8 @@ export class App {
     this.log = await Log.open(io, { directory: `${config.data}/log`, fileBytesMax: sizeBytes(config.log.file_size) });
     this.log.onFatal = error => this.onFatal(error);
     this.closers.push(() => this.log.close());
-    if (this.log.tornBytes > 0) this.parts.logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
+    if (this.log.tornBytes > 0)
+      this.parts.logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
     this.coordination = new Coordination(io, this.log);
     this.broker = new Broker({
       io,
@@ -122,7 +132,9 @@ export class App {
     const all = Promise.all(this.running.map(({ task }) => task.finished.catch(() => undefined))).then(() => true);
     for (;;) {
       const left = end - clock.monotonic();
-      const tick = new Promise<boolean>(resolve => clock.after(Math.min(1_000, Math.max(1, left)), () => resolve(false)));
+      const tick = new Promise<boolean>(resolve =>
+        clock.after(Math.min(1_000, Math.max(1, left)), () => resolve(false)),
+      );
       if ((await Promise.race([all, tick])) || left <= 1_000) break;
       onWait(Math.ceil((left - 1_000) / 1_000), this.reports());
     }
@@ -222,7 +234,12 @@ export class App {
       case '/readyz': {
         const failed = this.reports().filter(({ state }) => state === 'failed');
         if (this.isReady && failed.length === 0) return text(200, 'ok\n');
-        return text(503, failed.length > 0 ? `${failed.map(({ pipelineId, reason }) => `${pipelineId}: ${reason}`).join('\n')}\n` : 'starting or stopping\n');
+        return text(
+          503,
+          failed.length > 0
+            ? `${failed.map(({ pipelineId, reason }) => `${pipelineId}: ${reason}`).join('\n')}\n`
+            : 'starting or stopping\n',
+        );
       }
       case '/metrics':
         return {
@@ -265,7 +282,13 @@ export class App {
   private control(connection: LocalConnection): void {
     connection.onLine(line => {
       try {
-        const command = JSON.parse(line) as { command: string; pipeline?: string; stage?: string; where?: string; capacity?: number };
+        const command = JSON.parse(line) as {
+          command: string;
+          pipeline?: string;
+          stage?: string;
+          where?: string;
+          capacity?: number;
+        };
         if (command.command === 'status') connection.send(JSON.stringify({ reports: this.reports() }));
         else if (command.command === 'tap') this.tap(connection, command);
         else connection.send(JSON.stringify({ error: `unknown command ${command.command}` }));
@@ -275,7 +298,10 @@ export class App {
     });
   }
 
-  private tap(connection: LocalConnection, command: { pipeline?: string; stage?: string; where?: string; capacity?: number }): void {
+  private tap(
+    connection: LocalConnection,
+    command: { pipeline?: string; stage?: string; where?: string; capacity?: number },
+  ): void {
     const entry = this.running.find(({ plan }) => plan.id === command.pipeline);
     if (!entry) {
       const known = this.running.map(({ plan }) => plan.id).join(', ');
@@ -310,4 +336,3 @@ export class App {
 export function controlPath(directory: string): string {
   return `${directory}/control.sock`;
 }
-

@@ -22,19 +22,28 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('The embedded Kafka server.'),
   http: z
-    .strictObject({ listen: z.string().default('127.0.0.1:8081').describe('Address for health and metrics, host:port.') })
+    .strictObject({
+      listen: z.string().default('127.0.0.1:8081').describe('Address for health and metrics, host:port.'),
+    })
     .prefault({})
     .describe('Health and metrics over HTTP.'),
   log: z
     .strictObject({
-      file_size: z.string().regex(SIZE, 'must be a size such as 128MiB').default('128MiB').describe('Size at which a journal file is sealed.'),
+      file_size: z
+        .string()
+        .regex(SIZE, 'must be a size such as 128MiB')
+        .default('128MiB')
+        .describe('Size at which a journal file is sealed.'),
     })
     .prefault({})
     .describe('The embedded log.'),
   pipelines: z
     .array(
       z.strictObject({
-        id: z.string().regex(/^[a-zA-Z0-9._-]{1,100}$/, 'must have 1 to 100 of a-z A-Z 0-9 . _ -').describe('Stable name of the pipeline.'),
+        id: z
+          .string()
+          .regex(/^[a-zA-Z0-9._-]{1,100}$/, 'must have 1 to 100 of a-z A-Z 0-9 . _ -')
+          .describe('Stable name of the pipeline.'),
         file: z.string().exactOptional().describe('File with the TQL text, relative to the configuration.'),
         tql: z.string().exactOptional().describe('The TQL text itself.'),
       }),
@@ -46,7 +55,14 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>;
 
-const FACTORS: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, KB: 1e3, MB: 1e6, GB: 1e9 };
+const FACTORS: Readonly<Record<string, number>> = {
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+};
 
 /** Bytes of a checked size. */
 export function sizeBytes(text: string): number {
@@ -81,7 +97,12 @@ export function parseConfig(
   if (parsed.success) return { config: diagnostics.length > 0 ? undefined : parsed.data, diagnostics };
   for (const issue of parsed.error.issues) {
     if (issue.code !== 'unrecognized_keys') {
-      diagnostics.push({ code: 'MR1012', severity: 'error', message: `${pathText(issue.path)}: ${issue.message}`, span: spanOf(document, issue.path) });
+      diagnostics.push({
+        code: 'MR1012',
+        severity: 'error',
+        message: `${pathText(issue.path)}: ${issue.message}`,
+        span: spanOf(document, issue.path),
+      });
       continue;
     }
     for (const key of issue.keys) {
@@ -151,5 +172,7 @@ function interpolate(
   }
   if (Array.isArray(value)) return value.map(inner => interpolate(inner, environment, missing));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, interpolate(inner, environment, missing)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, interpolate(inner, environment, missing)]),
+  );
 }

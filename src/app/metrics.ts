@@ -19,14 +19,25 @@ export function renderMetrics(parts: {
   readonly counters: BrokerCounters;
   readonly openConnections: number;
   readonly refusals: number;
-  readonly log: { readonly frames: number; readonly writtenBytes: number; readonly bodyBytes: number; readonly files: number; readonly pendingBytes: number };
+  readonly log: {
+    readonly frames: number;
+    readonly writtenBytes: number;
+    readonly bodyBytes: number;
+    readonly files: number;
+    readonly pendingBytes: number;
+  };
   readonly pipelines: readonly TaskReport[];
 }): string {
   const { counters, log, pipelines } = parts;
   const one = (value: number): Sample[] => [[{}, value]];
   const perStage = (pick: (line: TaskReport['ledger'][number]) => number): Sample[] =>
     pipelines.flatMap(({ ledger, pipelineId }) =>
-      ledger.map((line): Sample => [{ component_id: `${pipelineId}/${line.stageId}`, component_kind: line.role, component_type: line.name }, pick(line)]),
+      ledger.map(
+        (line): Sample => [
+          { component_id: `${pipelineId}/${line.stageId}`, component_kind: line.role, component_type: line.name },
+          pick(line),
+        ],
+      ),
     );
   return [
     family('millrace_build_info', 'gauge', 'Version of the process.', [[{ version: parts.version }, 1]]),
@@ -34,24 +45,71 @@ export function renderMetrics(parts: {
     family('millrace_kafka_connections', 'gauge', 'Kafka connections open.', one(parts.openConnections)),
     family('millrace_kafka_requests_total', 'counter', 'Kafka requests.', one(counters.requests)),
     family('millrace_kafka_refused_total', 'counter', 'Clients and requests refused.', one(parts.refusals)),
-    family('millrace_kafka_produced_bytes_total', 'counter', 'Bytes of record batches acknowledged.', one(counters.producedBytes)),
-    family('millrace_kafka_fetched_bytes_total', 'counter', 'Bytes of record batches fetched.', one(counters.fetchedBytes)),
+    family(
+      'millrace_kafka_produced_bytes_total',
+      'counter',
+      'Bytes of record batches acknowledged.',
+      one(counters.producedBytes),
+    ),
+    family(
+      'millrace_kafka_fetched_bytes_total',
+      'counter',
+      'Bytes of record batches fetched.',
+      one(counters.fetchedBytes),
+    ),
     family('millrace_log_commits_total', 'counter', 'Group commits, each with one sync.', one(log.frames)),
     family('millrace_log_written_bytes_total', 'counter', 'Bytes written to journal files.', one(log.writtenBytes)),
     family('millrace_log_files', 'gauge', 'Journal files.', one(log.files)),
-    family('millrace_buffer_bytes', 'gauge', 'Bytes that wait for a commit.', [[{ component_id: 'log' }, log.pendingBytes]]),
-    family('millrace_component_received_events_total', 'counter', 'Events that reached a stage.', perStage(line => line.received)),
-    family('millrace_component_sent_events_total', 'counter', 'Events that a stage passed on or delivered.', perStage(line => line.passed + line.delivered)),
-    family('millrace_component_discarded_events_total', 'counter', 'Events that a filter dropped.', perStage(line => line.filtered)),
-    family('millrace_component_dead_letters_total', 'counter', 'Events in the dead letters.', perStage(line => line.deadLettered)),
-    family('millrace_buffer_events', 'gauge', 'Events that a stage holds.', perStage(line => line.held)),
-    family('millrace_retries_total', 'counter', 'Events sent again.', perStage(line => line.retried)),
+    family('millrace_buffer_bytes', 'gauge', 'Bytes that wait for a commit.', [
+      [{ component_id: 'log' }, log.pendingBytes],
+    ]),
+    family(
+      'millrace_component_received_events_total',
+      'counter',
+      'Events that reached a stage.',
+      perStage(line => line.received),
+    ),
+    family(
+      'millrace_component_sent_events_total',
+      'counter',
+      'Events that a stage passed on or delivered.',
+      perStage(line => line.passed + line.delivered),
+    ),
+    family(
+      'millrace_component_discarded_events_total',
+      'counter',
+      'Events that a filter dropped.',
+      perStage(line => line.filtered),
+    ),
+    family(
+      'millrace_component_dead_letters_total',
+      'counter',
+      'Events in the dead letters.',
+      perStage(line => line.deadLettered),
+    ),
+    family(
+      'millrace_buffer_events',
+      'gauge',
+      'Events that a stage holds.',
+      perStage(line => line.held),
+    ),
+    family(
+      'millrace_retries_total',
+      'counter',
+      'Events sent again.',
+      perStage(line => line.retried),
+    ),
     family(
       'millrace_sink_endpoint_up',
       'gauge',
       'Whether a sink’s endpoint takes events.',
       pipelines.flatMap(({ health, pipelineId }) =>
-        health.map(({ endpoint, isUp, stageId }): Sample => [{ component_id: `${pipelineId}/${stageId}`, endpoint }, isUp ? 1 : 0]),
+        health.map(
+          ({ endpoint, isUp, stageId }): Sample => [
+            { component_id: `${pipelineId}/${stageId}`, endpoint },
+            isUp ? 1 : 0,
+          ],
+        ),
       ),
     ),
   ].join('');

@@ -1,6 +1,6 @@
 /** What pipelines get from the process: the embedded log, dead letters in a topic, checkpoints in a state table. */
 import type { Io } from '../base/index.ts';
-import { type Coordination } from '../coordination/index.ts';
+import type { Coordination } from '../coordination/index.ts';
 import { type Log, logErrors, type Partition } from '../log/index.ts';
 import type {
   Checkpoint,
@@ -34,7 +34,8 @@ export function embeddedLogOf(io: Io, log: Log, coordination: Coordination): Emb
   };
   return {
     partitions: topic => Promise.resolve(log.topic(NAMESPACE, topic)?.partitions.length),
-    topics: () => Promise.resolve([...log.topics()].filter(topic => topic.namespace === NAMESPACE).map(topic => topic.name)),
+    topics: () =>
+      Promise.resolve([...log.topics()].filter(topic => topic.namespace === NAMESPACE).map(topic => topic.name)),
     locate: async (at, bytesMax, waitMs) => {
       const found = look(at, bytesMax);
       if (found.extents.length > 0 || waitMs === 0 || at.offset < found.startOffset) return found;

@@ -30,7 +30,9 @@ export class DemoScreen {
     note(`millrace ${VERSION} · demo · data ${app.parts.config.data}\n`);
     note(`  ✓ log        ${kafka}   Kafka protocol, ${[...app.log.topics()].length} topics`);
     note(`  ✓ pipelines  ${app.parts.pipelines.map(({ id }) => id).join(', ')}`);
-    note(`  ✓ sinks      ${demo.receivers.map(({ url }) => url).join(', ')} (built-in HEC receivers; the second fails now and then)`);
+    note(
+      `  ✓ sinks      ${demo.receivers.map(({ url }) => url).join(', ')} (built-in HEC receivers; the second fails now and then)`,
+    );
     note(`  ✓ health     ${http}/readyz   ${http}/metrics\n`);
     note(`  try  echo '{"severity_id": 5, "message": "hello"}' | kcat -b ${kafka} -t ocsf-events -P`);
     note(`       ./millrace tap high-severity/where -n 5`);
@@ -57,13 +59,28 @@ export class DemoScreen {
 }
 
 export function ledgerText(reports: Reports): string {
-  const rows: string[][] = [['', 'stage', 'in', 'passed', 'filtered', 'delivered', 'given back', 'retried', 'dead letters', 'held', '']];
+  const rows: string[][] = [
+    ['', 'stage', 'in', 'passed', 'filtered', 'delivered', 'given back', 'retried', 'dead letters', 'held', ''],
+  ];
   for (const report of reports) {
     for (const line of report.ledger) {
       const health = report.health.find(({ stageId }) => stageId === line.stageId);
-      const mark = !health ? '' : health.isUp ? '● up' : `◌ ${health.reason}, next try in ${((health.nextTryMs ?? 0) / 1_000).toFixed(1)} s`;
+      const mark = !health
+        ? ''
+        : health.isUp
+          ? '● up'
+          : `◌ ${health.reason}, next try in ${((health.nextTryMs ?? 0) / 1_000).toFixed(1)} s`;
       const name = `${report.pipelineId}/${line.stageId} ${line.name}${line.endpoint === undefined ? '' : ` ${line.endpoint}`}`;
-      const counts = [line.received, line.passed, line.filtered, line.delivered, line.returned, line.retried, line.deadLettered, line.held];
+      const counts = [
+        line.received,
+        line.passed,
+        line.filtered,
+        line.delivered,
+        line.returned,
+        line.retried,
+        line.deadLettered,
+        line.held,
+      ];
       rows.push(['', name, ...counts.map(count => (count === 0 ? '·' : number(count))), mark]);
     }
     if (report.reason !== undefined) rows.push(['', palette.error(report.reason)]);

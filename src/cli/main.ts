@@ -6,7 +6,9 @@ const [first, ...rest] = process.argv.slice(2);
 
 if (first === 'version' || first === '--version' || first === '-V') {
   const isJson = rest.includes('json') || rest.includes('--output=json');
-  process.stdout.write(isJson ? `${JSON.stringify({ version: VERSION, node: process.version })}\n` : `millrace ${VERSION}\n`);
+  process.stdout.write(
+    isJson ? `${JSON.stringify({ version: VERSION, node: process.version })}\n` : `millrace ${VERSION}\n`,
+  );
 } else {
   const { runCli } = await import('./program.ts');
   await runCli(process.argv);

@@ -48,7 +48,8 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('-n, --count <n>', 'end after that many events')
     .action((stage, options) => run(async () => (await import('./commands/tap.ts')).tap(stage, options)));
 
-  const brokers = (command: Command): Command => command.option('-b, --brokers <host:port>', 'Kafka brokers', '127.0.0.1:9092');
+  const brokers = (command: Command): Command =>
+    command.option('-b, --brokers <host:port>', 'Kafka brokers', '127.0.0.1:9092');
   const topics = program.command('topics').description('topics of a cluster');
   const client = async () => import('./commands/kafka.ts');
   brokers(topics.command('list')).action(options => run(async () => (await client()).listTopics(options)));
@@ -56,7 +57,9 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('-p, --partitions <n>', 'partitions', '1')
     .option('--config <key=value...>', 'topic configs')
     .action((topic, options) => run(async () => (await client()).createTopic(topic, options)));
-  brokers(topics.command('describe').argument('<topic>')).action((topic, options) => run(async () => (await client()).describeTopic(topic, options)));
+  brokers(topics.command('describe').argument('<topic>')).action((topic, options) =>
+    run(async () => (await client()).describeTopic(topic, options)),
+  );
   brokers(topics.command('delete').argument('<topic>'))
     .option('--yes', 'do not ask')
     .action((topic, options) => run(async () => (await client()).deleteTopic(topic, options)));
@@ -70,7 +73,9 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .action((topic, options) => run(async () => (await client()).consume(topic, options)));
   const groups = program.command('groups').description('consumer groups');
   brokers(groups.command('list')).action(options => run(async () => (await client()).listGroups(options)));
-  brokers(groups.command('describe').argument('<group>')).action((group, options) => run(async () => (await client()).describeGroup(group, options)));
+  brokers(groups.command('describe').argument('<group>')).action((group, options) =>
+    run(async () => (await client()).describeGroup(group, options)),
+  );
   brokers(groups.command('delete').argument('<group>'))
     .option('--yes', 'do not ask')
     .action((group, options) => run(async () => (await client()).deleteGroup(group, options)));
@@ -82,7 +87,10 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .description('read every frame and batch; report damage with file and position')
     .action(directory => run(async () => (await import('./commands/log-check.ts')).logCheck(directory)));
 
-  program.command('schema').description('JSON Schema of millrace.yaml').action(() => run(async () => (await import('./commands/check.ts')).schema()));
+  program
+    .command('schema')
+    .description('JSON Schema of millrace.yaml')
+    .action(() => run(async () => (await import('./commands/check.ts')).schema()));
   program.command('version').description('print the version');
 
   try {

@@ -1,5 +1,11 @@
 /** Administration of a cluster: topics, groups, offsets. Each call asks once and reports the broker's error by name. */
-import { apis, errorName, type DescribeGroupsResponse, type ListGroupsResponse, type MetadataResponse } from '../wire/index.ts';
+import {
+  apis,
+  errorName,
+  type DescribeGroupsResponse,
+  type ListGroupsResponse,
+  type MetadataResponse,
+} from '../wire/index.ts';
 import type { Cluster } from './cluster.ts';
 import { offsetFor } from './consumer.ts';
 import { clientErrors } from './errors.ts';
@@ -83,7 +89,11 @@ export class Admin {
     this.expect('DeleteGroups', id, answer.results[0]);
   }
 
-  private expect(api: string, what: string, result: { readonly errorCode: number; readonly errorMessage?: string | null } | undefined): void {
+  private expect(
+    api: string,
+    what: string,
+    result: { readonly errorCode: number; readonly errorMessage?: string | null } | undefined,
+  ): void {
     const code = result?.errorCode ?? -1;
     if (code === 0) return;
     const text = result?.errorMessage ? `${errorName(code)}, ${result.errorMessage}` : errorName(code);

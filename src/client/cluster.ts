@@ -121,7 +121,11 @@ export class Cluster {
   async coordinator(group: string): Promise<number> {
     for (let attempt = 0; ; attempt++) {
       const connection = await this.any();
-      const answer = await connection.request(apis.findCoordinator, { key: group, keyType: 0, coordinatorKeys: [group] } as never);
+      const answer = await connection.request(apis.findCoordinator, {
+        key: group,
+        keyType: 0,
+        coordinatorKeys: [group],
+      } as never);
       const found = answer.coordinators[0] ?? answer;
       if (found.errorCode === 0) {
         this.brokers.set(found.nodeId, { host: found.host, port: found.port });
@@ -129,7 +133,11 @@ export class Cluster {
       }
       const isTransient = found.errorCode === errorCode('COORDINATOR_NOT_AVAILABLE');
       if (!isTransient || attempt > 30) {
-        throw clientErrors.brokerError({ api: 'FindCoordinator', what: `for ${group}`, error: errorName(found.errorCode) });
+        throw clientErrors.brokerError({
+          api: 'FindCoordinator',
+          what: `for ${group}`,
+          error: errorName(found.errorCode),
+        });
       }
       await this.backoff(attempt);
     }

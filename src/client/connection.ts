@@ -52,7 +52,9 @@ export class BrokerConnection {
       onData: chunk => this.data(chunk),
       onEnd: () => this.fail(clientErrors.connectionLost({ broker: this.name, reason: 'the broker closed it' })),
       onClose: error => {
-        this.fail(clientErrors.connectionLost({ broker: this.name, reason: error ? messageOf(error) : 'closed' }, error));
+        this.fail(
+          clientErrors.connectionLost({ broker: this.name, reason: error ? messageOf(error) : 'closed' }, error),
+        );
       },
     });
   }
@@ -86,7 +88,10 @@ export class BrokerConnection {
   }
 
   /** Highest version that both sides speak, at most `cap`. */
-  versionFor(api: { readonly key: number; readonly name: string; readonly minVersion: number; readonly maxVersion: number }, cap = api.maxVersion): number {
+  versionFor(
+    api: { readonly key: number; readonly name: string; readonly minVersion: number; readonly maxVersion: number },
+    cap = api.maxVersion,
+  ): number {
     const range = this.versions.get(api.key);
     const version = Math.min(range?.max ?? -1, api.maxVersion, cap);
     if (!range || version < Math.max(range.min, api.minVersion)) {
@@ -102,7 +107,12 @@ export class BrokerConnection {
     options: { readonly cap?: number; readonly timeoutMs?: number; readonly isSilent?: boolean } = {},
   ): Promise<S> {
     const version = this.versionFor(api, options.cap);
-    return this.send(api, version, typeof message === 'function' ? (message as (version: number) => QI)(version) : message, options);
+    return this.send(
+      api,
+      version,
+      typeof message === 'function' ? (message as (version: number) => QI)(version) : message,
+      options,
+    );
   }
 
   close(): void {
@@ -126,7 +136,8 @@ export class BrokerConnection {
     }
     return new Promise<S>((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? this.settings.requestTimeoutMs;
-      const late = (): void => this.fail(clientErrors.requestTimeout({ api: api.name, broker: this.name, ms: timeoutMs }));
+      const late = (): void =>
+        this.fail(clientErrors.requestTimeout({ api: api.name, broker: this.name, ms: timeoutMs }));
       this.open.push({
         correlationId,
         apiName: api.name,
@@ -151,8 +162,10 @@ export class BrokerConnection {
       if (!this.isOpen) throw error;
       return undefined;
     });
-    if (!answer || answer.errorCode === errorCode('UNSUPPORTED_VERSION')) answer = await this.send(apis.apiVersions, 0, body, {});
-    for (const { apiKey, maxVersion, minVersion } of answer.apiKeys) this.versions.set(apiKey, { min: minVersion, max: maxVersion });
+    if (!answer || answer.errorCode === errorCode('UNSUPPORTED_VERSION'))
+      answer = await this.send(apis.apiVersions, 0, body, {});
+    for (const { apiKey, maxVersion, minVersion } of answer.apiKeys)
+      this.versions.set(apiKey, { min: minVersion, max: maxVersion });
   }
 
   private data(chunk: Uint8Array): void {

@@ -161,18 +161,22 @@ export class Consumer {
     for (const name of topics.keys()) ids.set(name, (await this.cluster.topic(name)).id);
     const from = new Map(entries.map(entry => [entry, entry.offset]));
     const { maxBytes, maxWaitMs, minBytes, partitionMaxBytes } = this.settings;
-    const answer = await connection.request(apis.fetch, {
-      maxWaitMs,
-      minBytes,
-      maxBytes,
-      topics: [...topics].map(([topic, list]) => ({
-        topic,
-        topicId: ids.get(topic)!,
-        partitions: list.map(({ offset, partition }) => ({ partition, fetchOffset: offset, partitionMaxBytes })),
-      })),
-      forgottenTopicsData: [],
-      rackId: '',
-    }, { timeoutMs: maxWaitMs + 30_000 });
+    const answer = await connection.request(
+      apis.fetch,
+      {
+        maxWaitMs,
+        minBytes,
+        maxBytes,
+        topics: [...topics].map(([topic, list]) => ({
+          topic,
+          topicId: ids.get(topic)!,
+          partitions: list.map(({ offset, partition }) => ({ partition, fetchOffset: offset, partitionMaxBytes })),
+        })),
+        forgottenTopicsData: [],
+        rackId: '',
+      },
+      { timeoutMs: maxWaitMs + 30_000 },
+    );
     if (answer.errorCode !== 0) throw fetchError(errorName(answer.errorCode), 'of the whole request');
     const fetched: FetchedBatches[] = [];
     for (const response of answer.responses) {
@@ -195,7 +199,8 @@ export class Consumer {
   private handleError(entry: Assignment, code: number): void {
     const name = errorName(code);
     if (code === errorCode('OFFSET_OUT_OF_RANGE')) {
-      if (this.settings.reset === 'error') throw fetchError(name, `at offset ${entry.offset} of ${entry.topic}/${entry.partition}`);
+      if (this.settings.reset === 'error')
+        throw fetchError(name, `at offset ${entry.offset} of ${entry.topic}/${entry.partition}`);
       entry.offset = -1;
       return;
     }
@@ -242,7 +247,12 @@ export class Consumer {
 }
 
 /** Offset for a time in ms, or for -1 (end) and -2 (start); the end when nothing is that new. */
-export async function offsetFor(cluster: Cluster, topic: string, partition: number, timestamp: number): Promise<number> {
+export async function offsetFor(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  timestamp: number,
+): Promise<number> {
   for (let attempt = 0; ; attempt++) {
     try {
       const info = await cluster.topic(topic);
@@ -253,7 +263,8 @@ export async function offsetFor(cluster: Cluster, topic: string, partition: numb
         { cap: 7 },
       );
       const found = answer.topics[0]?.partitions[0];
-      if (found?.errorCode === 0) return found.offset >= 0 ? found.offset : await offsetFor(cluster, topic, partition, -1);
+      if (found?.errorCode === 0)
+        return found.offset >= 0 ? found.offset : await offsetFor(cluster, topic, partition, -1);
       if (!isRetriable(found?.errorCode ?? -1) || attempt > 10) {
         throw fetchError(errorName(found?.errorCode ?? -1), `ListOffsets of ${topic}/${partition}`);
       }

@@ -176,7 +176,9 @@ export class GroupMember {
     if (synced.assignment.length === 0) return [];
     const reader = new Reader(synced.assignment);
     const assignment = decodeConsumerProtocolAssignment(reader, Math.min(reader.int16(), 3));
-    return assignment.assignedPartitions.flatMap(({ partitions, topic }) => partitions.map(partition => ({ topic, partition })));
+    return assignment.assignedPartitions.flatMap(({ partitions, topic }) =>
+      partitions.map(partition => ({ topic, partition })),
+    );
   }
 
   private restart(error: string): undefined {
@@ -284,10 +286,13 @@ export async function commitOffsets(
       } as never,
       { cap: 9 },
     );
-    const code = answer.topics.flatMap(topic => topic.partitions).find(partition => partition.errorCode !== 0)?.errorCode;
+    const code = answer.topics
+      .flatMap(topic => topic.partitions)
+      .find(partition => partition.errorCode !== 0)?.errorCode;
     if (code === undefined) return;
     const isTransient = code === errorCode('COORDINATOR_LOAD_IN_PROGRESS') || code === errorCode('NOT_COORDINATOR');
-    if (!isTransient || attempt > 10) throw clientErrors.brokerError({ api: 'OffsetCommit', what: `of ${groupId}`, error: errorName(code) });
+    if (!isTransient || attempt > 10)
+      throw clientErrors.brokerError({ api: 'OffsetCommit', what: `of ${groupId}`, error: errorName(code) });
     await cluster.backoff(attempt);
   }
 }
@@ -304,7 +309,9 @@ export async function committedOffsets(
   const wishes = [...topics].map(([name, partitionIndexes]) => ({ name, partitionIndexes }));
   const answer = await connection.request(apis.offsetFetch, { groupId, topics: wishes } as never, { cap: 7 });
   return partitions.map(({ partition, topic }) => {
-    const found = answer.topics.find(({ name }) => name === topic)?.partitions.find(entry => entry.partitionIndex === partition);
+    const found = answer.topics
+      .find(({ name }) => name === topic)
+      ?.partitions.find(entry => entry.partitionIndex === partition);
     return found?.committedOffset ?? -1;
   });
 }

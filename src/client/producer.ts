@@ -144,7 +144,13 @@ export class Producer {
     return new Promise((resolve, reject) => {
       const done: Acknowledge = (_records, error) => (error ? reject(error) : resolve());
       this.bytes += bytes.length;
-      this.push(queue, { bytes, records, acknowledgements: [{ done, records }], bornMs: this.io.clock.monotonic(), sequence: -1 });
+      this.push(queue, {
+        bytes,
+        records,
+        acknowledgements: [{ done, records }],
+        bornMs: this.io.clock.monotonic(),
+        sequence: -1,
+      });
     });
   }
 
@@ -166,7 +172,8 @@ export class Producer {
   }
 
   private get isIdle(): boolean {
-    for (const queue of this.queues.values()) if (queue.builder || queue.isSending || queue.queue.length > 0) return false;
+    for (const queue of this.queues.values())
+      if (queue.builder || queue.isSending || queue.queue.length > 0) return false;
     return true;
   }
 
@@ -251,7 +258,13 @@ export class Producer {
       const age = this.io.clock.monotonic() - batch.bornMs;
       if (attempt > 0 && (age > this.settings.deliveryTimeoutMs || this.isClosed)) {
         const { partition, topic } = queue;
-        return clientErrors.deliveryTimeout({ records: batch.records, topic, partition, ms: this.settings.deliveryTimeoutMs, reason });
+        return clientErrors.deliveryTimeout({
+          records: batch.records,
+          topic,
+          partition,
+          ms: this.settings.deliveryTimeoutMs,
+          reason,
+        });
       }
       if (attempt > 0) {
         this.retries++;
@@ -266,7 +279,11 @@ export class Producer {
           continue;
         }
         if (!isRetriable(code)) {
-          return clientErrors.brokerError({ api: 'Produce', what: `to ${queue.topic}/${queue.partition}`, error: reason });
+          return clientErrors.brokerError({
+            api: 'Produce',
+            what: `to ${queue.topic}/${queue.partition}`,
+            error: reason,
+          });
         }
         this.cluster.forget(queue.topic);
       } catch (error) {
@@ -319,7 +336,10 @@ export class Producer {
 
   private async newIdentity(): Promise<{ id: number; epoch: number }> {
     const connection = await this.cluster.any();
-    const answer = await connection.request(apis.initProducerId, { transactionalId: null, transactionTimeoutMs: 60_000 });
+    const answer = await connection.request(apis.initProducerId, {
+      transactionalId: null,
+      transactionTimeoutMs: 60_000,
+    });
     if (answer.errorCode !== 0) {
       throw clientErrors.brokerError({ api: 'InitProducerId', what: '', error: errorName(answer.errorCode) });
     }

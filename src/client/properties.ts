@@ -24,7 +24,13 @@ interface Draft {
   cluster: Mutable<ClusterSettings>;
   producer: Mutable<ProducerSettings>;
   consumer: Mutable<ConsumerSettings>;
-  group: { sessionTimeoutMs: number; heartbeatMs: number; rebalanceTimeoutMs: number; instanceId: string | null; groupId: string | undefined };
+  group: {
+    sessionTimeoutMs: number;
+    heartbeatMs: number;
+    rebalanceTimeoutMs: number;
+    instanceId: string | null;
+    groupId: string | undefined;
+  };
   tls: Mutable<TlsOptions>;
   isTls: boolean;
 }
@@ -107,12 +113,9 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'group.instance.id': (draft, value) => {
     draft.group.instanceId = value;
   },
-  'security.protocol': chosen(
-    { plaintext: false, PLAINTEXT: false, ssl: true, SSL: true },
-    (draft, isTls) => {
-      draft.isTls = isTls;
-    },
-  ),
+  'security.protocol': chosen({ plaintext: false, PLAINTEXT: false, ssl: true, SSL: true }, (draft, isTls) => {
+    draft.isTls = isTls;
+  }),
   'ssl.ca.location': file((draft, bytes) => {
     draft.tls.ca = bytes;
   }),

@@ -120,11 +120,11 @@ export class BalanceReceiver implements Receiver {
       this.flush();
       if (this.isOpen) await new Promise<void>(resolve => this.quiet.push(resolve));
     }
-    await Promise.all(this.arms.map(arm => arm.receiver.end()));
+    await Promise.all(this.arms.map(async arm => arm.receiver.end()));
   }
 
   async tick(): Promise<void> {
-    await Promise.all(this.arms.map(arm => (arm.isBusy ? undefined : arm.receiver.tick())));
+    await Promise.all(this.arms.map(async arm => (arm.isBusy ? undefined : arm.receiver.tick())));
   }
 
   flush(): void {

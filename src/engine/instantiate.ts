@@ -353,7 +353,11 @@ class Builder {
 /** Stages in the order of the text: numbers by value, what the command line adds at its ends. */
 function byPlace(a: string, b: string): number {
   const parts = (id: string): (number | string)[] =>
-    id.split(/[.#]/).map(part => (part === 'in' ? -1 : part === 'out' ? Number.MAX_SAFE_INTEGER : /^\d+$/.test(part) ? Number(part) : part));
+    id
+      .split(/[.#]/)
+      .map(part =>
+        part === 'in' ? -1 : part === 'out' ? Number.MAX_SAFE_INTEGER : /^\d+$/.test(part) ? Number(part) : part,
+      );
   const [left, right] = [parts(a), parts(b)];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const [x, y] = [left[i] ?? -2, right[i] ?? -2];

@@ -33,7 +33,11 @@ interface Place {
   readonly text: string;
 }
 
-export function printDiagnostic(diagnostic: Diagnostic, source: SourceText | undefined, palette: Palette = PLAIN): string {
+export function printDiagnostic(
+  diagnostic: Diagnostic,
+  source: SourceText | undefined,
+  palette: Palette = PLAIN,
+): string {
   const paint = diagnostic.severity === 'error' ? palette.error : palette.warning;
   const lines = [`${paint(diagnostic.severity)}: ${palette.bold(diagnostic.message)}`];
   const places = source && diagnostic.span ? placesOf(diagnostic, source) : [];
@@ -46,7 +50,9 @@ export function printDiagnostic(diagnostic: Diagnostic, source: SourceText | und
     for (const place of places) {
       if (last !== undefined && place.line > last + 1) lines.push(`${' '.repeat(gutter)}${palette.accent('⋮')}`);
       if (place.line !== last) {
-        lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${source.line(place.line)}`);
+        lines.push(
+          `${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${source.line(place.line)}`,
+        );
       }
       const under = `${' '.repeat(place.column - 1)}${paint(place.mark.repeat(Math.max(1, place.length)))}`;
       lines.push(`${bar} ${under}${place.text === '' ? '' : ` ${place.text}`}`);

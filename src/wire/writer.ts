@@ -34,19 +34,23 @@ export class Writer {
   }
 
   int8(value: number): void {
-    this.view.setInt8(this.reserve(1), value);
+    const at = this.reserve(1);
+    this.view.setInt8(at, value);
   }
 
   int16(value: number): void {
-    this.view.setInt16(this.reserve(2), value);
+    const at = this.reserve(2);
+    this.view.setInt16(at, value);
   }
 
   uint16(value: number): void {
-    this.view.setUint16(this.reserve(2), value);
+    const at = this.reserve(2);
+    this.view.setUint16(at, value);
   }
 
   int32(value: number): void {
-    this.view.setInt32(this.reserve(4), value);
+    const at = this.reserve(4);
+    this.view.setInt32(at, value);
   }
 
   int64(value: number): void {
@@ -62,7 +66,8 @@ export class Writer {
   }
 
   float64(value: number): void {
-    this.view.setFloat64(this.reserve(8), value);
+    const at = this.reserve(8);
+    this.view.setFloat64(at, value);
   }
 
   uuid(value: string): void {
@@ -73,10 +78,12 @@ export class Writer {
   uvarint(value: number): void {
     let rest = value;
     while (rest >= 0x80) {
-      this.view.setUint8(this.reserve(1), (rest % 0x80) | 0x80);
+      const at = this.reserve(1);
+      this.view.setUint8(at, (rest % 0x80) | 0x80);
       rest = Math.floor(rest / 0x80);
     }
-    this.view.setUint8(this.reserve(1), rest);
+    const at = this.reserve(1);
+    this.view.setUint8(at, rest);
   }
 
   nullableString(value: string | null, isCompact: boolean): void {

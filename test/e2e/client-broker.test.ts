@@ -1,14 +1,28 @@
 /** Our client against our broker over real sockets: produce, consume, groups, every codec. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { type Cluster, clientSettings, Consumer, GroupMember, type GroupOffset, makeCluster, Producer } from '../../src/client/index.ts';
+import {
+  type Cluster,
+  clientSettings,
+  Consumer,
+  GroupMember,
+  type GroupOffset,
+  makeCluster,
+  Producer,
+} from '../../src/client/index.ts';
 import { startTestBroker, type TestBroker } from '../../src/testing/index.ts';
 import { BatchHeader, CODEC, type CodecName, RecordCursor } from '../../src/wire/records/index.ts';
 
-async function start(t: TestContext, options: Record<string, string> = {}): Promise<{ server: TestBroker; cluster: Cluster }> {
+async function start(
+  t: TestContext,
+  options: Record<string, string> = {},
+): Promise<{ server: TestBroker; cluster: Cluster }> {
   const server = await startTestBroker({ defaultPartitions: 3 });
   const bootstrap = `${server.address.host}:${server.address.port}`;
-  const cluster = makeCluster(server.io, clientSettings(server.io, new Map(Object.entries({ 'bootstrap.servers': bootstrap, ...options }))));
+  const cluster = makeCluster(
+    server.io,
+    clientSettings(server.io, new Map(Object.entries({ 'bootstrap.servers': bootstrap, ...options }))),
+  );
   t.after(async () => {
     await cluster.close();
     await server.close();
@@ -65,7 +79,14 @@ test('two members share the partitions, and one takes over when the other leaves
   const member = (i: number): GroupMember =>
     new GroupMember(
       cluster,
-      { groupId: 'g', topics: ['t'], sessionTimeoutMs: 6_000, heartbeatMs: 100, rebalanceTimeoutMs: 5_000, instanceId: null },
+      {
+        groupId: 'g',
+        topics: ['t'],
+        sessionTimeoutMs: 6_000,
+        heartbeatMs: 100,
+        rebalanceTimeoutMs: 5_000,
+        instanceId: null,
+      },
       {
         onAssign: partitions => {
           owned[i] = [...partitions];

@@ -159,7 +159,11 @@ function encoder(name: string, fields: readonly FieldDefinition[], context: Cont
 }
 
 function valueOf(name: string, field: FieldDefinition, context: Context): string {
-  return isOptional(field, context) ? `(m.${field.name} ?? ${defaultOf(`${name}`, field)})` : `m.${field.name}`;
+  if (!isOptional(field, context)) return `m.${field.name}`;
+  // Null is a value of its own where it is allowed: only what was left out takes the default.
+  const fallback = defaultOf(name, field);
+  if (field.nullableSince === undefined) return `(m.${field.name} ?? ${fallback})`;
+  return `(m.${field.name} === undefined ? ${fallback} : m.${field.name})`;
 }
 
 function encodeField(owner: string, field: FieldDefinition, context: Context, value: string): string[] {

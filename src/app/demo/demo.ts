@@ -76,7 +76,12 @@ export class Demo {
     };
     const now = this.io.clock.now();
     for (let i = 0; i < missing; i++) {
-      this.producer!.append(DEMO_TOPIC, undefined, { key: null, value: Buffer.from(maker.next(now)), timestampMs: now }, done);
+      this.producer!.append(
+        DEMO_TOPIC,
+        undefined,
+        { key: null, value: Buffer.from(maker.next(now)), timestampMs: now },
+        done,
+      );
     }
     this.sent = due;
     const phase = elapsed % FAULT_PERIOD_MS;
@@ -85,4 +90,6 @@ export class Demo {
   }
 }
 
-export const DEMO_TOPIC_CONFIGS: ReadonlyMap<string, string> = new Map([['retention.bytes', String(TOPIC_BYTES_MAX / 2)]]);
+export const DEMO_TOPIC_CONFIGS: ReadonlyMap<string, string> = new Map([
+  ['retention.bytes', String(TOPIC_BYTES_MAX / 2)],
+]);

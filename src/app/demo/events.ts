@@ -31,17 +31,46 @@ export class EventMaker {
       severity_id: severity,
       status_id: severity >= 4 ? 2 : 1,
       metadata: { version: '1.3.0', uid: this.hex(16), product: { name: 'Millrace demo', vendor_name: 'Millrace' } },
-      actor: { user: { name: this.pick(USERS), uid: String(1_000_000_000_000_000_000n + BigInt(this.random.uint32())) } },
-      src_endpoint: { ip: `10.${this.random.below(256)}.${this.random.below(256)}.${this.random.below(256)}`, port: 1024 + this.random.below(60_000) },
+      actor: {
+        user: { name: this.pick(USERS), uid: String(1_000_000_000_000_000_000n + BigInt(this.random.uint32())) },
+      },
+      src_endpoint: {
+        ip: `10.${this.random.below(256)}.${this.random.below(256)}.${this.random.below(256)}`,
+        port: 1024 + this.random.below(60_000),
+      },
       device: { hostname: this.pick(HOSTS), type_id: 2 },
     };
     switch (this.random.below(3)) {
       case 0:
-        return { class_uid: 3002, category_uid: 3, class_name: 'Authentication', activity_id: 1, ...base, is_mfa: this.random.below(2) === 1, message: severity >= 4 ? 'sign-in failed five times' : 'signed in' };
+        return {
+          class_uid: 3002,
+          category_uid: 3,
+          class_name: 'Authentication',
+          activity_id: 1,
+          ...base,
+          is_mfa: this.random.below(2) === 1,
+          message: severity >= 4 ? 'sign-in failed five times' : 'signed in',
+        };
       case 1:
-        return { class_uid: 4001, category_uid: 4, class_name: 'Network Activity', activity_id: 6, ...base, dst_endpoint: { ip: `192.0.2.${this.random.below(256)}`, port: 443 }, traffic: { bytes_in: this.random.below(1_000_000), bytes_out: this.random.below(100_000) } };
+        return {
+          class_uid: 4001,
+          category_uid: 4,
+          class_name: 'Network Activity',
+          activity_id: 6,
+          ...base,
+          dst_endpoint: { ip: `192.0.2.${this.random.below(256)}`, port: 443 },
+          traffic: { bytes_in: this.random.below(1_000_000), bytes_out: this.random.below(100_000) },
+        };
       default:
-        return { class_uid: 4003, category_uid: 4, class_name: 'DNS Activity', activity_id: 1, ...base, query: { hostname: this.pick(DOMAINS), type: 'A', class: 'IN' }, rcode_id: 0 };
+        return {
+          class_uid: 4003,
+          category_uid: 4,
+          class_name: 'DNS Activity',
+          activity_id: 1,
+          ...base,
+          query: { hostname: this.pick(DOMAINS), type: 'A', class: 'IN' },
+          rcode_id: 0,
+        };
     }
   }
 

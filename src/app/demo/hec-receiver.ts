@@ -44,7 +44,10 @@ export class HecReceiver {
     this.closeServer = close;
   }
 
-  static async start(settings: ReceiverSettings, address: Address = { host: '127.0.0.1', port: 0 }): Promise<HecReceiver> {
+  static async start(
+    settings: ReceiverSettings,
+    address: Address = { host: '127.0.0.1', port: 0 },
+  ): Promise<HecReceiver> {
     let receiver: HecReceiver | undefined;
     const server = await listenHttp(address, request => receiver?.answer(request));
     receiver = new HecReceiver(settings, server.address, () => server.close());
@@ -70,7 +73,8 @@ export class HecReceiver {
   private judge(request: HttpRequest): HttpReply {
     const authorization = String(request.headers['authorization'] ?? '');
     if (authorization === '') return reply(401, 2, 'Token is required');
-    if (authorization !== `Splunk ${this.settings.token}` || this.fault === 'forbidden') return reply(403, 4, 'Invalid token');
+    if (authorization !== `Splunk ${this.settings.token}` || this.fault === 'forbidden')
+      return reply(403, 4, 'Invalid token');
     if (this.fault === 'busy') return reply(503, 9, 'Server is busy');
     const path = request.path.split('?')[0];
     if (path === '/services/collector/ack') return this.acknowledge(request.body);
@@ -90,8 +94,10 @@ export class HecReceiver {
         const place = documentEnd(body, at, body.length);
         if (!place) break;
         const value = parseJson(body, place.start, place.end);
-        if (!(value instanceof RecordValue)) return reply(400, 6, 'Invalid data format', { 'invalid-event-number': envelopes.length });
-        if (!value.has('event')) return reply(400, 12, 'Event field is required', { 'invalid-event-number': envelopes.length });
+        if (!(value instanceof RecordValue))
+          return reply(400, 6, 'Invalid data format', { 'invalid-event-number': envelopes.length });
+        if (!value.has('event'))
+          return reply(400, 12, 'Event field is required', { 'invalid-event-number': envelopes.length });
         envelopes.push(value);
         at = place.end;
       } catch (error) {

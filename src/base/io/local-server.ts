@@ -41,7 +41,10 @@ export function connectLocal(path: string): Promise<LocalConnection> {
   });
 }
 
-export function listenLocal(path: string, onConnection: (connection: LocalConnection) => void): Promise<() => Promise<void>> {
+export function listenLocal(
+  path: string,
+  onConnection: (connection: LocalConnection) => void,
+): Promise<() => Promise<void>> {
   const server = net.createServer(socket => onConnection(lines(socket)));
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -28,7 +28,7 @@ export default defineHandler({
     }
     const groups = request.groups.map(({ groupId, topics }) => ({
       groupId,
-      topics: topicsOf(context, groupId, topics && topics.map(topic => resolve(context, topic))),
+      topics: topicsOf(context, groupId, topics?.map(topic => resolve(context, topic)) ?? null),
     }));
     return { groups };
   },

@@ -143,7 +143,12 @@ class JsonReader implements Transform {
     const defect = findDefect(bytes, start, end) ?? { position: 0, reason: 'no complete document' };
     const message = `malformed JSON at byte ${defect.position}: ${defect.reason}`;
     this.context.deadLetter(batch, row, { code: FORMAT_CODES.malformedJson, message });
-    this.context.warn({ code: FORMAT_CODES.malformedJson, message: 'malformed JSON', notes: [message], span: this.context.span });
+    this.context.warn({
+      code: FORMAT_CODES.malformedJson,
+      message: 'malformed JSON',
+      notes: [message],
+      span: this.context.span,
+    });
   }
 
   private refuseShape(batch: ChunkBatch, row: number): void {
@@ -151,7 +156,12 @@ class JsonReader implements Transform {
     const code = isList ? FORMAT_CODES.topLevelArray : FORMAT_CODES.notAnObject;
     const message = isList ? 'a top-level array where an object must be' : 'not a JSON object';
     this.context.deadLetter(batch, row, { code, message });
-    this.context.warn({ code, message: isList ? 'top-level JSON array' : message, notes: [message], span: this.context.span });
+    this.context.warn({
+      code,
+      message: isList ? 'top-level JSON array' : message,
+      notes: [message],
+      span: this.context.span,
+    });
   }
 }
 
@@ -277,5 +287,6 @@ export const writeTql = defineOperator({
   input: ['events'],
   output: 'bytes',
   args: { compact: s.bool('One line an event.').default(false) },
-  create: ({ compact }) => new Writer((batch, row) => Buffer.from(`${printTql(batch.record(row), { isCompact: compact })}\n`)),
+  create: ({ compact }) =>
+    new Writer((batch, row) => Buffer.from(`${printTql(batch.record(row), { isCompact: compact })}\n`)),
 });

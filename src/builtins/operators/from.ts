@@ -7,7 +7,9 @@ class Literals implements Source {
   private isStopped = false;
 
   constructor(values: readonly Value[]) {
-    this.events = values.flatMap(value => (Array.isArray(value) ? value : [value])).filter(value => value instanceof RecordValue);
+    this.events = values
+      .flatMap(value => (Array.isArray(value) ? value : [value]))
+      .filter(value => value instanceof RecordValue);
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {

@@ -6,14 +6,19 @@ import { builtins } from '../../builtins/index.ts';
 import { compileTql, diagnosticToJson, parse, SourceText } from '../../lang/index.ts';
 import { note, printDiagnostics } from '../output.ts';
 
-export function check(paths: readonly string[], options: { readonly parseOnly?: boolean; readonly format: string }): void {
+export function check(
+  paths: readonly string[],
+  options: { readonly parseOnly?: boolean; readonly format: string },
+): void {
   const all: { source: SourceText; diagnostics: readonly Diagnostic[] }[] = paths.map(path => {
     const source = new SourceText(path, readFileSync(path, 'utf8'));
     return { source, diagnostics: diagnosticsOf(source, options.parseOnly === true) };
   });
   const errors = all.flatMap(({ diagnostics }) => diagnostics).filter(({ severity }) => severity === 'error').length;
   if (options.format === 'json') {
-    const diagnostics = all.flatMap(({ diagnostics: found, source }) => found.map(diagnostic => diagnosticToJson(diagnostic, source)));
+    const diagnostics = all.flatMap(({ diagnostics: found, source }) =>
+      found.map(diagnostic => diagnosticToJson(diagnostic, source)),
+    );
     process.stdout.write(`${JSON.stringify({ diagnostics }, null, 2)}\n`);
   } else {
     for (const { diagnostics, source } of all) printDiagnostics(diagnostics, source);

@@ -1,7 +1,15 @@
 /** Commands over the Kafka protocol: topics, groups, produce, consume. They work against any cluster. */
 import { createInterface } from 'node:readline';
 import { nodeIo } from '../../base/io/node.ts';
-import { Admin, type Cluster, clientSettings, committedOffsets, Consumer, makeCluster, Producer } from '../../client/index.ts';
+import {
+  Admin,
+  type Cluster,
+  clientSettings,
+  committedOffsets,
+  Consumer,
+  makeCluster,
+  Producer,
+} from '../../client/index.ts';
 import { RecordCursor } from '../../wire/records/index.ts';
 import { note, table } from '../output.ts';
 
@@ -26,7 +34,9 @@ function print(rows: readonly (readonly string[])[]): void {
 export function listTopics(options: BrokerOptions): Promise<void> {
   return withCluster(options, async cluster => {
     const { topics } = await new Admin(cluster).topics();
-    const rows = topics.map(topic => [topic.name ?? '', String(topic.partitions.length)]).sort((a, b) => a[0]!.localeCompare(b[0]!));
+    const rows = topics
+      .map(topic => [topic.name ?? '', String(topic.partitions.length)])
+      .sort((a, b) => a[0]!.localeCompare(b[0]!));
     print([['TOPIC', 'PARTITIONS'], ...rows]);
   });
 }
@@ -64,7 +74,10 @@ export function deleteTopic(topic: string, options: BrokerOptions & { readonly y
 export function listGroups(options: BrokerOptions): Promise<void> {
   return withCluster(options, async cluster => {
     const groups = await new Admin(cluster).groups();
-    print([['GROUP', 'STATE', 'PROTOCOL'], ...groups.map(group => [group.groupId, group.groupState, group.protocolType])]);
+    print([
+      ['GROUP', 'STATE', 'PROTOCOL'],
+      ...groups.map(group => [group.groupId, group.groupState, group.protocolType]),
+    ]);
   });
 }
 
@@ -77,11 +90,16 @@ export function describeGroup(group: string, options: BrokerOptions): Promise<vo
     const rows: string[][] = [];
     for (const topic of topics) {
       const name = topic.name ?? '';
-      const committed = await committedOffsets(cluster, group, topic.partitions.map(entry => ({ topic: name, partition: entry.partitionIndex })));
+      const committed = await committedOffsets(
+        cluster,
+        group,
+        topic.partitions.map(entry => ({ topic: name, partition: entry.partitionIndex })),
+      );
       if (committed.every(offset => offset < 0)) continue;
       for (const { end, partition, start } of await admin.offsets(name)) {
         const offset = committed[partition] ?? -1;
-        if (offset >= 0) rows.push([name, ...[partition, offset, end, Math.max(0, end - Math.max(offset, start))].map(String)]);
+        if (offset >= 0)
+          rows.push([name, ...[partition, offset, end, Math.max(0, end - Math.max(offset, start))].map(String)]);
       }
     }
     print([['TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG'], ...rows]);

@@ -5,7 +5,14 @@ import { nodeIo } from '../../base/io/node.ts';
 import { builtins } from '../../builtins/index.ts';
 import { Task } from '../../engine/index.ts';
 import { compileTql, SourceText } from '../../lang/index.ts';
-import { type DeadLetter, deadLetterStore, secrets, type ServiceToken, type StandardStreams, standardStreams } from '../../sdk/index.ts';
+import {
+  type DeadLetter,
+  deadLetterStore,
+  secrets,
+  type ServiceToken,
+  type StandardStreams,
+  standardStreams,
+} from '../../sdk/index.ts';
 import { note, printDiagnostics } from '../output.ts';
 
 const ARENA_BYTES = 64 * 1024 * 1024;
@@ -27,7 +34,10 @@ function streams(): StandardStreams {
 export async function run(pipeline: string): Promise<void> {
   const isFile = pipeline.endsWith('.tql') && !pipeline.includes('\n');
   const source = new SourceText(isFile ? pipeline : '<input>', isFile ? readFileSync(pipeline, 'utf8') : pipeline);
-  const { diagnostics, plan } = compileTql(source, builtins, { id: isFile ? pipeline.replace(/^.*\/|\.tql$/g, '') : 'run', hasImplicitEnds: true });
+  const { diagnostics, plan } = compileTql(source, builtins, {
+    id: isFile ? pipeline.replace(/^.*\/|\.tql$/g, '') : 'run',
+    hasImplicitEnds: true,
+  });
   printDiagnostics(diagnostics, source);
   if (diagnostics.some(({ severity }) => severity === 'error')) {
     process.exitCode = 1;
@@ -45,7 +55,8 @@ export async function run(pipeline: string): Promise<void> {
       {
         write: (letters: readonly DeadLetter[]) => {
           deadLetters += letters.length;
-          for (const letter of letters) note(`dead letter[${letter.code}] from ${letter.origin ?? 'the input'}: ${letter.message}`);
+          for (const letter of letters)
+            note(`dead letter[${letter.code}] from ${letter.origin ?? 'the input'}: ${letter.message}`);
           return Promise.resolve();
         },
       },

@@ -9,7 +9,9 @@ export async function tap(
 ): Promise<void> {
   const [pipeline, ...stage] = target.split('/');
   const connection = await connectLocal(controlPath(options.data)).catch(() => {
-    throw new Error(`no process answers in ${options.data}; is \`millrace up\` running with this data directory (--data)?`);
+    throw new Error(
+      `no process answers in ${options.data}; is \`millrace up\` running with this data directory (--data)?`,
+    );
   });
   const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
   let shown = 0;

@@ -34,7 +34,10 @@ const GRACE_MS = 30_000;
 export async function up(options: UpOptions): Promise<void> {
   const io = nodeIo();
   const isTerminal = process.stderr.isTTY === true;
-  const logger: Logger = limitRepeats(isTerminal || options.demo ? textLogger('info', () => Date.now(), note) : jsonLogger('info'), () => Date.now());
+  const logger: Logger = limitRepeats(
+    isTerminal || options.demo ? textLogger('info', () => Date.now(), note) : jsonLogger('info'),
+    () => Date.now(),
+  );
   const demo = options.demo ? await Demo.start(io) : undefined;
   const loaded = demo ? demoConfig(demo) : loadConfig(options);
   const app = new App({
@@ -78,7 +81,9 @@ function stopOnSignal(app: App, demo: Demo | undefined, screen: DemoScreen | und
       note('\n  draining; Ctrl-C again forces');
       await demo?.quiet();
       await app.stop(GRACE_MS, (seconds, reports) => {
-        const held = reports.map(({ ledger, pipelineId }) => `${pipelineId} ${ledger.reduce((sum, line) => sum + line.held, 0)}`);
+        const held = reports.map(
+          ({ ledger, pipelineId }) => `${pipelineId} ${ledger.reduce((sum, line) => sum + line.held, 0)}`,
+        );
         note(`  waiting up to ${seconds} s for events in flight: ${held.join(', ')}`);
       });
       note(`  drained in ${((performance.now() - before) / 1_000).toFixed(1)} s`);
@@ -100,7 +105,11 @@ async function startDemo(app: App, demo: Demo): Promise<void> {
 
 function demoConfig(demo: Demo): { config: Config; pipelines: PipelineText[] } {
   const { config } = parseConfig('data: .millrace/demo\nlog: { file_size: 64MiB }\n', process.env);
-  const pipelines = demoPipelines(demo.receivers.map(({ url }) => url)).map(({ id, text }) => ({ id, text, file: `${id}.tql` }));
+  const pipelines = demoPipelines(demo.receivers.map(({ url }) => url)).map(({ id, text }) => ({
+    id,
+    text,
+    file: `${id}.tql`,
+  }));
   return { config: config!, pipelines };
 }
 

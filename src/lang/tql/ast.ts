@@ -19,13 +19,29 @@ export type Expression = Node &
     | { readonly kind: 'record'; readonly fields: readonly RecordField[] }
     | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
     | { readonly kind: 'call'; readonly name: string; readonly nameSpan: Span; readonly args: readonly Argument[] }
-    | { readonly kind: 'method'; readonly base: Expression; readonly name: string; readonly nameSpan: Span; readonly args: readonly Argument[] }
+    | {
+        readonly kind: 'method';
+        readonly base: Expression;
+        readonly name: string;
+        readonly nameSpan: Span;
+        readonly args: readonly Argument[];
+      }
     | { readonly kind: 'member'; readonly base: Expression; readonly name: string; readonly nameSpan: Span }
     | { readonly kind: 'index'; readonly base: Expression; readonly index: Expression }
     | { readonly kind: 'quiet'; readonly base: Expression }
     | { readonly kind: 'unary'; readonly operator: '+' | '-' | 'not' | 'move'; readonly operand: Expression }
-    | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression }
-    | { readonly kind: 'choose'; readonly then: Expression; readonly condition: Expression; readonly otherwise: Expression | undefined }
+    | {
+        readonly kind: 'binary';
+        readonly operator: BinaryOperator;
+        readonly left: Expression;
+        readonly right: Expression;
+      }
+    | {
+        readonly kind: 'choose';
+        readonly then: Expression;
+        readonly condition: Expression;
+        readonly otherwise: Expression | undefined;
+      }
     | { readonly kind: 'fallback'; readonly value: Expression; readonly fallback: Expression }
     | { readonly kind: 'lambda'; readonly parameters: readonly string[]; readonly body: Expression }
     | { readonly kind: 'assignment'; readonly target: Expression; readonly value: Expression }
@@ -80,7 +96,12 @@ export interface Arm extends Node {
 export type Statement = Node &
   (
     | { readonly kind: 'let'; readonly name: string; readonly nameSpan: Span; readonly value: Expression }
-    | { readonly kind: 'if'; readonly condition: Expression; readonly then: Pipeline; readonly otherwise: Pipeline | undefined }
+    | {
+        readonly kind: 'if';
+        readonly condition: Expression;
+        readonly then: Pipeline;
+        readonly otherwise: Pipeline | undefined;
+      }
     | { readonly kind: 'match'; readonly subject: Expression; readonly arms: readonly Arm[] }
     | { readonly kind: 'assignment'; readonly target: Expression; readonly value: Expression }
     | { readonly kind: 'operator'; readonly name: string; readonly nameSpan: Span; readonly args: readonly Argument[] }

@@ -40,7 +40,11 @@ export function diagnose(
   name: TextName,
   span: Span,
   details: Readonly<Record<string, string | number>> = {},
-  more: { readonly hints?: readonly string[]; readonly notes?: readonly string[]; readonly secondary?: readonly Label[] } = {},
+  more: {
+    readonly hints?: readonly string[];
+    readonly notes?: readonly string[];
+    readonly secondary?: readonly Label[];
+  } = {},
 ): Diagnostic {
   const [code, text] = TEXTS[name];
   const message = text.replace(/\{(\w+)\}/g, (place, key: string) => (key in details ? String(details[key]) : place));

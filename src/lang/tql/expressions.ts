@@ -41,12 +41,17 @@ export function lowerExpression(
     case 'literal':
       return { kind: 'constant', value: expression.value, span };
     case 'format':
-      return { kind: 'format', parts: expression.parts.map(part => (typeof part === 'string' ? part : lower(part))), span };
+      return {
+        kind: 'format',
+        parts: expression.parts.map(part => (typeof part === 'string' ? part : lower(part))),
+        span,
+      };
     case 'name':
       if (parameters.includes(expression.name)) return { kind: 'parameter', name: expression.name, span };
       return { kind: 'field', path: [expression.name], quiet: false, span };
     case 'variable':
-      if (expression.package !== undefined) context.report(diagnose('notYet', span, { what: 'a constant of a package' }));
+      if (expression.package !== undefined)
+        context.report(diagnose('notYet', span, { what: 'a constant of a package' }));
       else if (!context.variables.has(expression.name)) {
         const near = nearest(expression.name, context.variables);
         const hints = near === undefined ? [] : [`did you mean \`$${near}\`?`];
@@ -60,7 +65,9 @@ export function lowerExpression(
     case 'list':
       return {
         kind: 'list',
-        items: expression.items.map(({ isSpread, value }): ListItem => ({ kind: isSpread ? 'spread' : 'element', value: lower(value) })),
+        items: expression.items.map(
+          ({ isSpread, value }): ListItem => ({ kind: isSpread ? 'spread' : 'element', value: lower(value) }),
+        ),
         span,
       };
     case 'record':
@@ -75,9 +82,25 @@ export function lowerExpression(
         span,
       };
     case 'call':
-      return lowerCall(expression.name, expression.nameSpan, expression.args, undefined, expression, context, parameters);
+      return lowerCall(
+        expression.name,
+        expression.nameSpan,
+        expression.args,
+        undefined,
+        expression,
+        context,
+        parameters,
+      );
     case 'method':
-      return lowerCall(expression.name, expression.nameSpan, expression.args, expression.base, expression, context, parameters);
+      return lowerCall(
+        expression.name,
+        expression.nameSpan,
+        expression.args,
+        expression.base,
+        expression,
+        context,
+        parameters,
+      );
     case 'member':
       return member(lower(expression.base), expression.name, span);
     case 'index':
@@ -109,7 +132,12 @@ export function lowerExpression(
       return { kind: 'fallback', value: quietly(lower(expression.value)), fallback: lower(expression.fallback), span };
     case 'lambda': {
       const inner = [...parameters, ...expression.parameters];
-      return { kind: 'lambda', parameters: expression.parameters, body: lowerExpression(expression.body, context, inner), span };
+      return {
+        kind: 'lambda',
+        parameters: expression.parameters,
+        body: lowerExpression(expression.body, context, inner),
+        span,
+      };
     }
     case 'underscore':
     case 'pipeline':
@@ -158,7 +186,10 @@ function lowerCall(
   parameters: readonly string[],
 ): Expr {
   const lower = (inner: Expression): Expr => lowerExpression(inner, context, parameters);
-  const positional = [...(base ? [lower(base)] : []), ...args.filter(arg => arg.name === undefined).map(arg => lower(arg.value))];
+  const positional = [
+    ...(base ? [lower(base)] : []),
+    ...args.filter(arg => arg.name === undefined).map(arg => lower(arg.value)),
+  ];
   const named: Record<string, Expr> = {};
   for (const arg of args) if (arg.name !== undefined) named[arg.name] = lower(arg.value);
   const call: CallExpr = { kind: 'call', function: name, args: positional, named, span: expression.span };
@@ -188,6 +219,7 @@ function checkCall(
   const required = positional.filter(parameter => !parameter.isOptional).length;
   const given = call.args.length;
   if (given >= required && given <= positional.length) return;
-  const expected = required === positional.length ? `${required} arguments` : `${required} to ${positional.length} arguments`;
+  const expected =
+    required === positional.length ? `${required} arguments` : `${required} to ${positional.length} arguments`;
   context.report(diagnose('argumentCount', nameSpan, { name: call.function, expected, actual: given }));
 }

@@ -18,15 +18,7 @@ import {
 } from '../../data/index.ts';
 import { diagnose } from './errors.ts';
 
-export type TokenKind =
-  | 'newline'
-  | 'name'
-  | 'variable'
-  | 'meta'
-  | 'literal'
-  | 'format'
-  | 'symbol'
-  | 'end';
+export type TokenKind = 'newline' | 'name' | 'variable' | 'meta' | 'literal' | 'format' | 'symbol' | 'end';
 
 export interface Token {
   readonly kind: TokenKind;
@@ -39,23 +31,74 @@ export interface Token {
 }
 
 const SYMBOLS = [
-  '...', '..', '=>', '==', '!=', '<=', '>=', '::', '|', '(', ')', '[', ']', '{', '}', ',', '.', '=', '<', '>', '+', '-', '*', '/', '?', ':',
+  '...',
+  '..',
+  '=>',
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '::',
+  '|',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  '.',
+  '=',
+  '<',
+  '>',
+  '+',
+  '-',
+  '*',
+  '/',
+  '?',
+  ':',
 ];
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const TIME = /\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?/y;
 const IPV4 = /\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?/y;
-const IPV6 = /(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7}|::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,6})?)(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:\/\d{1,3})?/y;
+const IPV6 =
+  /(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7}|::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,6})?)(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:\/\d{1,3})?/y;
 const NUMBER = /\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?/y;
 const UNIT = /[A-Za-z]+/y;
 const SCALE: Readonly<Record<string, number>> = {
-  k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 const ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n', t: '\t', r: '\r', '0': '\0', b: '\b', f: '\f', v: '\v', a: '\x07', e: '\x1b', '"': '"', "'": "'", '\\': '\\',
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  '0': '\0',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  a: '\x07',
+  e: '\x1b',
+  '"': '"',
+  "'": "'",
+  '\\': '\\',
 };
 
-export function lex(text: string, start = 0, end = text.length): { readonly tokens: Token[]; readonly diagnostics: Diagnostic[] } {
+export function lex(
+  text: string,
+  start = 0,
+  end = text.length,
+): { readonly tokens: Token[]; readonly diagnostics: Diagnostic[] } {
   const lexer = new Lexer(text, start, end);
   lexer.run();
   return { tokens: lexer.tokens, diagnostics: lexer.diagnostics };
@@ -83,7 +126,8 @@ class Lexer {
     const char = this.text[this.at]!;
     if (char === ' ' || char === '\t' || char === '\r') this.at++;
     else if (char === '\n') this.push('newline', this.at + 1, '\n');
-    else if (char === '\\' && /^\\[ \t\r]*\n/.test(this.text.slice(this.at, this.at + 64))) this.at = this.text.indexOf('\n', this.at) + 1;
+    else if (char === '\\' && /^\\[ \t\r]*\n/.test(this.text.slice(this.at, this.at + 64)))
+      this.at = this.text.indexOf('\n', this.at) + 1;
     else if (this.text.startsWith('//', this.at)) this.at = this.lineEnd();
     else if (this.text.startsWith('/*', this.at)) this.blockComment();
     else this.token(char);
@@ -149,7 +193,9 @@ class Lexer {
       return this.literal(digits + unit, isWhole ? BigInt(plain) * BigInt(scale) : scaled(Number(plain) * scale));
     }
     // A duration may go on: 2h30min.
-    const rest = /^\d[\d_]*(?:\.\d+)?[a-z]+(?:\d[\d_]*(?:\.\d+)?[a-z]+)*/.exec(this.text.slice(start, Math.min(this.end, start + 200)));
+    const rest = /^\d[\d_]*(?:\.\d+)?[a-z]+(?:\d[\d_]*(?:\.\d+)?[a-z]+)*/.exec(
+      this.text.slice(start, Math.min(this.end, start + 200)),
+    );
     const duration = rest && durationUnit(unit) !== undefined ? readDuration(rest[0]) : undefined;
     if (rest && duration instanceof Duration) return this.literal(rest[0], duration);
     const whole = digits + unit;
@@ -290,7 +336,12 @@ class Lexer {
     this.at = end;
   }
 
-  private report(name: Parameters<typeof diagnose>[0], start: number, end: number, details?: Record<string, string>): void {
+  private report(
+    name: Parameters<typeof diagnose>[0],
+    start: number,
+    end: number,
+    details?: Record<string, string>,
+  ): void {
     this.diagnostics.push(diagnose(name, { start, end }, details));
   }
 }

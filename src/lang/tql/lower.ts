@@ -56,7 +56,10 @@ export function compileTql(
   const diagnostics = [...program.diagnostics, ...lowering.diagnostics].sort(
     (a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0),
   );
-  return { plan: { id: options.id, chain }, diagnostics: diagnostics.map(diagnostic => ({ ...diagnostic, file: source.file })) };
+  return {
+    plan: { id: options.id, chain },
+    diagnostics: diagnostics.map(diagnostic => ({ ...diagnostic, file: source.file })),
+  };
 }
 
 type Lets = ReadonlyMap<string, Expr>;
@@ -82,7 +85,8 @@ class Lowering {
       if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
       else {
         const last = stages.at(-1);
-        if (edge === 'void' && last && last.node.kind !== 'let') this.report('sinkNotLast', last.span, { operator: last.name });
+        if (edge === 'void' && last && last.node.kind !== 'let')
+          this.report('sinkNotLast', last.span, { operator: last.name });
         edge = stage.output;
       }
       stages.push(stage);
@@ -111,7 +115,8 @@ class Lowering {
     const stages = chain.filter(stage => stage.node.kind !== 'let');
     const first = stages[0];
     const last = stages.at(-1);
-    if (first && first.input !== 'void') this.report('expected', first.span, { what: 'a source', got: `\`${first.name}\`` });
+    if (first && first.input !== 'void')
+      this.report('expected', first.span, { what: 'a source', got: `\`${first.name}\`` });
     if (last && last.output !== 'void') this.report('mustEndWithSink', last.span);
     if (!first) this.report('expected', span, { what: 'a pipeline', got: 'nothing' });
   }
@@ -198,7 +203,8 @@ class Lowering {
     const of = (argument: string): Span => places.get(argument)?.[0]?.value.span ?? operator;
     const ofKey = (argument: string, key: string): Span => {
       const value = places.get(argument)?.[0]?.value;
-      const field = value?.kind === 'record' ? value.fields.find(entry => entry.kind === 'entry' && entry.key === key) : undefined;
+      const field =
+        value?.kind === 'record' ? value.fields.find(entry => entry.kind === 'entry' && entry.key === key) : undefined;
       return field?.kind === 'entry' ? { start: field.keySpan.start, end: field.value.span.end } : of(argument);
     };
     const argumentPlaces: ArgumentPlaces = { operator, of, ofKey };
@@ -223,7 +229,9 @@ class Lowering {
       const text = accepts.map(kind => KIND_NAMES[kind]).join(' or ');
       const isReaderMissing = edge === 'bytes' && accepts.includes('events');
       const hints = isReaderMissing ? ['read events out of the bytes first, for example with `read_json`'] : [];
-      this.diagnostics.push(diagnose('wrongInput', span, { operator: name, accepts: text, gets: KIND_NAMES[edge] }, { hints }));
+      this.diagnostics.push(
+        diagnose('wrongInput', span, { operator: name, accepts: text, gets: KIND_NAMES[edge] }, { hints }),
+      );
     }
     return accepts[0] ?? 'void';
   }
@@ -238,7 +246,9 @@ class Lowering {
     const positional = Object.entries(definition.args).filter(([, { shape }]) => shape.isPositional);
     let next = 0;
     for (const arg of given) {
-      const isAssigning = ['assignments', 'selection', 'groups_and_aggregates'].includes(positional[next]?.[1].shape.kind ?? '');
+      const isAssigning = ['assignments', 'selection', 'groups_and_aggregates'].includes(
+        positional[next]?.[1].shape.kind ?? '',
+      );
       const key = arg.name === undefined || isAssigning ? positional[next]?.[0] : this.argumentName(definition, arg);
       if (key === undefined) {
         if (arg.name === undefined) this.report('extraArgument', arg.span, { operator: definition.name });
@@ -346,12 +356,16 @@ class Lowering {
   private body(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
     const chain = this.pipeline(pipeline, prefix, lets, 'events');
     const last = chain.at(-1);
-    if (!last || last.output !== 'void') this.report('mustEndWithSink', last?.span ?? pipeline.span);
+    if (last?.output !== 'void') this.report('mustEndWithSink', last?.span ?? pipeline.span);
     return chain;
   }
 
   /** What a body sees: inside `load_balance $x { … }` the variable is one element, not known before the start. */
-  private boundLets(definition: OperatorDefinition, places: ReadonlyMap<string, readonly Argument[]>, lets: Lets): Lets {
+  private boundLets(
+    definition: OperatorDefinition,
+    places: ReadonlyMap<string, readonly Argument[]>,
+    lets: Lets,
+  ): Lets {
     const bound = new Map(lets);
     for (const [key, given] of places) {
       const value = given[0]?.value;
@@ -378,7 +392,10 @@ class Lowering {
     if (isSelection && (value.kind === 'field' || value.kind === 'move')) {
       return { target: { kind: 'path', path: value.path, span: arg.span }, value };
     }
-    this.report('expected', arg.span, { what: isSelection ? 'a field or an assignment' : 'an assignment', got: 'another expression' });
+    this.report('expected', arg.span, {
+      what: isSelection ? 'a field or an assignment' : 'an assignment',
+      got: 'another expression',
+    });
     return undefined;
   }
 
@@ -416,7 +433,10 @@ class Lowering {
       } else {
         const path = target ?? (value.kind === 'field' ? value.path : undefined);
         if (!path) {
-          this.report('expected', arg.span, { what: 'a field, a named group or an aggregation function', got: 'another expression' });
+          this.report('expected', arg.span, {
+            what: 'a field, a named group or an aggregation function',
+            got: 'another expression',
+          });
           continue;
         }
         groups.push({ path, value });
@@ -443,7 +463,8 @@ class Lowering {
       if (value.kind === 'constant') {
         const values = value.exprs.map(expr => literalValue(expr, lets));
         if (values.some(literal => literal === undefined)) {
-          if (definition.lower) this.report('eventInConstant', value.exprs[0]!.span, { name, operator: definition.name });
+          if (definition.lower)
+            this.report('eventInConstant', value.exprs[0]!.span, { name, operator: definition.name });
           continue;
         }
         const bound = values.map(literal => fromValue(shape.kind, literal!));

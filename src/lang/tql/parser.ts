@@ -12,13 +12,37 @@
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
 import type { SourceText } from '../source.ts';
-import type { Argument, Arm, BinaryOperator, Expression, Item, Pattern, Pipeline, RecordField, Statement } from './ast.ts';
+import type {
+  Argument,
+  Arm,
+  BinaryOperator,
+  Expression,
+  Item,
+  Pattern,
+  Pipeline,
+  RecordField,
+  Statement,
+} from './ast.ts';
 import { diagnose, type TextName } from './errors.ts';
 import { lex, type Token } from './lexer.ts';
 
 export const DEPTH_MAX = 200;
 
-const KEYWORDS = new Set(['and', 'or', 'not', 'in', 'if', 'else', 'let', 'match', 'true', 'false', 'null', 'this', 'move']);
+const KEYWORDS = new Set([
+  'and',
+  'or',
+  'not',
+  'in',
+  'if',
+  'else',
+  'let',
+  'match',
+  'true',
+  'false',
+  'null',
+  'this',
+  'move',
+]);
 
 const BINARY_LEVELS: readonly (readonly BinaryOperator[])[] = [
   ['*', '/'],
@@ -138,13 +162,17 @@ class Parser {
       if (this.isName('if')) return this.ifStatement();
       if (this.isName('match')) return this.matchStatement();
       if (this.is('meta') || this.isName('this')) return this.assignmentStatement();
+      // `move` is a word of expressions, and an operator where a statement begins.
+      if (this.isName('move')) return this.operatorStatement();
       if (!this.is('name') || KEYWORDS.has(this.token.text)) {
         if (this.is('variable')) return this.assignmentStatement();
         this.unexpected('a statement');
       }
       const next = this.tokens[this.at + 1]!;
       const isAdjacent = next.span.start === span.end;
-      const isPlace = next.kind === 'symbol' && (next.text === '=' || next.text === '.' || next.text === '?' || (next.text === '[' && isAdjacent));
+      const isPlace =
+        next.kind === 'symbol' &&
+        (next.text === '=' || next.text === '.' || next.text === '?' || (next.text === '[' && isAdjacent));
       return isPlace ? this.assignmentStatement() : this.operatorStatement();
     });
   }
@@ -284,7 +312,11 @@ class Parser {
       if (text === ')' || text === ']' || text === '}') depth--;
       if (depth > 0) continue;
       const next = this.tokens[i + 1]!;
-      return next.kind === 'newline' || next.kind === 'end' || (next.kind === 'symbol' && (next.text === '|' || next.text === '}'));
+      return (
+        next.kind === 'newline' ||
+        next.kind === 'end' ||
+        (next.kind === 'symbol' && (next.text === '|' || next.text === '}'))
+      );
     }
     return false;
   }
@@ -310,7 +342,12 @@ class Parser {
       this.skipNewlines();
       const right = this.expression();
       const span = { start: value.span.start, end: right.span.end };
-      return { name: undefined, nameSpan: undefined, value: { kind: 'assignment', target: value, value: right, span }, span };
+      return {
+        name: undefined,
+        nameSpan: undefined,
+        value: { kind: 'assignment', target: value, value: right, span },
+        span,
+      };
     }
     return { name: undefined, nameSpan: undefined, value, span: value.span };
   }
@@ -464,7 +501,13 @@ class Parser {
           // The old spelling `.?x`.
           this.at++;
           const name = this.memberName();
-          const base: Expression = { kind: 'member', base: value, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
+          const base: Expression = {
+            kind: 'member',
+            base: value,
+            name: name.text,
+            nameSpan: name.span,
+            span: { start, end: name.span.end },
+          };
           value = { kind: 'quiet', base, span: base.span };
           continue;
         }
@@ -472,8 +515,22 @@ class Parser {
         if (this.isSymbol('(')) {
           this.at++;
           const args = this.list(')', () => this.argument());
-          value = { kind: 'method', base: value, name: name.text, nameSpan: name.span, args, span: { start, end: this.previousEnd() } };
-        } else value = { kind: 'member', base: value, name: name.text, nameSpan: name.span, span: { start, end: name.span.end } };
+          value = {
+            kind: 'method',
+            base: value,
+            name: name.text,
+            nameSpan: name.span,
+            args,
+            span: { start, end: this.previousEnd() },
+          };
+        } else
+          value = {
+            kind: 'member',
+            base: value,
+            name: name.text,
+            nameSpan: name.span,
+            span: { start, end: name.span.end },
+          };
       } else if (this.isSymbol('[') && this.token.span.start === value.span.end) {
         this.at++;
         this.skipNewlines();
@@ -509,7 +566,11 @@ class Parser {
         return { kind: 'literal', value: value ?? null, span };
       case 'format':
         this.at++;
-        return { kind: 'format', parts: (parts ?? []).map(part => (typeof part === 'string' ? part : this.inner(part))), span };
+        return {
+          kind: 'format',
+          parts: (parts ?? []).map(part => (typeof part === 'string' ? part : this.inner(part))),
+          span,
+        };
       case 'variable':
         this.at++;
         return { kind: 'variable', name: text, package: undefined, span };
@@ -560,7 +621,12 @@ class Parser {
       this.at++;
       if (this.is('variable')) {
         const variable = this.advance();
-        return { kind: 'variable', name: variable.text, package: name, span: { start: span.start, end: variable.span.end } };
+        return {
+          kind: 'variable',
+          name: variable.text,
+          package: name,
+          span: { start: span.start, end: variable.span.end },
+        };
       }
       name += `::${this.memberName().text}`;
     }
@@ -605,7 +671,9 @@ class Parser {
     let j = i + 1;
     while (this.tokens[j]?.kind === 'newline') j++;
     const isKey = first.kind === 'name' || (first.kind === 'literal' && typeof first.value === 'string');
-    const isRecord = (first.kind === 'symbol' && (first.text === '}' || first.text === '...')) || (isKey && this.tokens[j]?.text === ':');
+    const isRecord =
+      (first.kind === 'symbol' && (first.text === '}' || first.text === '...')) ||
+      (isKey && this.tokens[j]?.text === ':');
     if (!isRecord) {
       const pipeline = this.nested(() => this.block());
       return { kind: 'pipeline', pipeline, span: { start, end: this.previousEnd() } };
@@ -684,7 +752,12 @@ class Parser {
 
   private unexpected(what: string): never {
     const { kind, span, text } = this.token;
-    const got = kind === 'end' ? 'the end of the text' : kind === 'newline' ? 'the end of the line' : `\`${text || this.text.slice(span.start, span.end)}\``;
+    const got =
+      kind === 'end'
+        ? 'the end of the text'
+        : kind === 'newline'
+          ? 'the end of the line'
+          : `\`${text || this.text.slice(span.start, span.end)}\``;
     this.abandon('expected', span, { what, got });
   }
 

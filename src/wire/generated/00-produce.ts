@@ -92,7 +92,7 @@ export interface ProduceRequestInput {
 export function encodeProduceRequest(w: Writer, m: ProduceRequestInput, v: number): void {
   const flex = v >= 9;
   if (v >= 3) {
-    w.nullableString((m.transactionalId ?? null), flex);
+    w.nullableString((m.transactionalId === undefined ? null : m.transactionalId), flex);
   }
   w.int16(m.acks);
   w.int32(m.timeoutMs);
@@ -134,7 +134,7 @@ export interface ProduceResponseResponsesPartitionResponsesRecordErrorsInput {
 export function encodeProduceResponseResponsesPartitionResponsesRecordErrors(w: Writer, m: ProduceResponseResponsesPartitionResponsesRecordErrorsInput, v: number): void {
   const flex = v >= 9;
   w.int32(m.batchIndex);
-  w.nullableString((m.batchIndexErrorMessage ?? null), flex);
+  w.nullableString((m.batchIndexErrorMessage === undefined ? null : m.batchIndexErrorMessage), flex);
   if (flex) w.uvarint(0);
 }
 
@@ -214,7 +214,7 @@ export function encodeProduceResponseResponsesPartitionResponses(w: Writer, m: P
     for (const item of recordErrorsItems) encodeProduceResponseResponsesPartitionResponsesRecordErrors(w, item, v);
   }
   if (v >= 8) {
-    w.nullableString((m.errorMessage ?? null), flex);
+    w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   }
   if (flex) {
     let count = 0;
@@ -337,7 +337,7 @@ export function encodeProduceResponseNodeEndpoints(w: Writer, m: ProduceResponse
   w.int32(m.nodeId);
   w.nullableString(m.host, flex);
   w.int32(m.port);
-  w.nullableString((m.rack ?? null), flex);
+  w.nullableString((m.rack === undefined ? null : m.rack), flex);
   if (flex) w.uvarint(0);
 }
 

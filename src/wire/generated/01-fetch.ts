@@ -510,7 +510,7 @@ export function encodeFetchResponseResponsesPartitions(w: Writer, m: FetchRespon
     w.int64((m.logStartOffset ?? -1));
   }
   if (v >= 4) {
-    const abortedTransactionsItems = (m.abortedTransactions ?? NONE);
+    const abortedTransactionsItems = (m.abortedTransactions === undefined ? NONE : m.abortedTransactions);
     w.count(abortedTransactionsItems === null ? -1 : abortedTransactionsItems.length, flex);
     if (abortedTransactionsItems !== null) for (const item of abortedTransactionsItems) encodeFetchResponseResponsesPartitionsAbortedTransactions(w, item, v);
   }
@@ -665,7 +665,7 @@ export function encodeFetchResponseNodeEndpoints(w: Writer, m: FetchResponseNode
   w.int32(m.nodeId);
   w.nullableString(m.host, flex);
   w.int32(m.port);
-  w.nullableString((m.rack ?? null), flex);
+  w.nullableString((m.rack === undefined ? null : m.rack), flex);
   if (flex) w.uvarint(0);
 }
 

@@ -108,7 +108,7 @@ export function encodeMetadataResponseBrokers(w: Writer, m: MetadataResponseBrok
   w.nullableString(m.host, flex);
   w.int32(m.port);
   if (v >= 1) {
-    w.nullableString((m.rack ?? null), flex);
+    w.nullableString((m.rack === undefined ? null : m.rack), flex);
   }
   if (flex) w.uvarint(0);
 }
@@ -297,7 +297,7 @@ export function encodeMetadataResponse(w: Writer, m: MetadataResponseInput, v: n
   w.count(brokersItems.length, flex);
   for (const item of brokersItems) encodeMetadataResponseBrokers(w, item, v);
   if (v >= 2) {
-    w.nullableString((m.clusterId ?? null), flex);
+    w.nullableString((m.clusterId === undefined ? null : m.clusterId), flex);
   }
   if (v >= 1) {
     w.int32((m.controllerId ?? -1));

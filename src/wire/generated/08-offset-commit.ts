@@ -126,7 +126,7 @@ export function encodeOffsetCommitRequest(w: Writer, m: OffsetCommitRequestInput
     w.nullableString((m.memberId ?? ''), flex);
   }
   if (v >= 7) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   if (v >= 2 && v <= 4) {
     w.int64((m.retentionTimeMs ?? -1));

@@ -98,7 +98,7 @@ export function encodeOffsetFetchRequestGroups(w: Writer, m: OffsetFetchRequestG
   const flex = true;
   w.nullableString(m.groupId, flex);
   if (v >= 9) {
-    w.nullableString((m.memberId ?? null), flex);
+    w.nullableString((m.memberId === undefined ? null : m.memberId), flex);
   }
   if (v >= 9) {
     w.int32((m.memberEpoch ?? -1));
@@ -150,7 +150,7 @@ export function encodeOffsetFetchRequest(w: Writer, m: OffsetFetchRequestInput, 
     w.nullableString((m.groupId ?? ''), flex);
   }
   if (v <= 7) {
-    const topicsItems = (m.topics ?? NONE);
+    const topicsItems = (m.topics === undefined ? NONE : m.topics);
     w.count(topicsItems === null ? -1 : topicsItems.length, flex);
     if (topicsItems !== null) for (const item of topicsItems) encodeOffsetFetchRequestTopics(w, item, v);
   }

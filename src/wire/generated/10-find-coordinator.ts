@@ -128,7 +128,7 @@ export function encodeFindCoordinatorResponse(w: Writer, m: FindCoordinatorRespo
     w.int16((m.errorCode ?? 0));
   }
   if (v >= 1 && v <= 3) {
-    w.nullableString((m.errorMessage ?? ''), flex);
+    w.nullableString((m.errorMessage === undefined ? '' : m.errorMessage), flex);
   }
   if (v <= 3) {
     w.int32((m.nodeId ?? 0));

@@ -60,14 +60,14 @@ export function encodeJoinGroupRequest(w: Writer, m: JoinGroupRequestInput, v: n
   }
   w.nullableString(m.memberId, flex);
   if (v >= 5) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   w.nullableString(m.protocolType, flex);
   const protocolsItems = m.protocols;
   w.count(protocolsItems.length, flex);
   for (const item of protocolsItems) encodeJoinGroupRequestProtocols(w, item, v);
   if (v >= 8) {
-    w.nullableString((m.reason ?? null), flex);
+    w.nullableString((m.reason === undefined ? null : m.reason), flex);
   }
   if (flex) w.uvarint(0);
 }
@@ -119,7 +119,7 @@ export function encodeJoinGroupResponseMembers(w: Writer, m: JoinGroupResponseMe
   const flex = v >= 6;
   w.nullableString(m.memberId, flex);
   if (v >= 5) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   w.nullableBytes(m.metadata, flex);
   if (flex) w.uvarint(0);
@@ -171,7 +171,7 @@ export function encodeJoinGroupResponse(w: Writer, m: JoinGroupResponseInput, v:
   w.int16(m.errorCode);
   w.int32((m.generationId ?? -1));
   if (v >= 7) {
-    w.nullableString((m.protocolType ?? null), flex);
+    w.nullableString((m.protocolType === undefined ? null : m.protocolType), flex);
   }
   w.nullableString(m.protocolName, flex);
   w.nullableString(m.leader, flex);

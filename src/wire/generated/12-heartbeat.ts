@@ -22,7 +22,7 @@ export function encodeHeartbeatRequest(w: Writer, m: HeartbeatRequestInput, v: n
   w.int32(m.generationId);
   w.nullableString(m.memberId, flex);
   if (v >= 3) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   if (flex) w.uvarint(0);
 }

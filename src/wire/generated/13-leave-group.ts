@@ -18,9 +18,9 @@ export interface LeaveGroupRequestMembersInput {
 export function encodeLeaveGroupRequestMembers(w: Writer, m: LeaveGroupRequestMembersInput, v: number): void {
   const flex = v >= 4;
   w.nullableString(m.memberId, flex);
-  w.nullableString((m.groupInstanceId ?? null), flex);
+  w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   if (v >= 5) {
-    w.nullableString((m.reason ?? null), flex);
+    w.nullableString((m.reason === undefined ? null : m.reason), flex);
   }
   if (flex) w.uvarint(0);
 }

@@ -55,13 +55,13 @@ export function encodeSyncGroupRequest(w: Writer, m: SyncGroupRequestInput, v: n
   w.int32(m.generationId);
   w.nullableString(m.memberId, flex);
   if (v >= 3) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   if (v >= 5) {
-    w.nullableString((m.protocolType ?? null), flex);
+    w.nullableString((m.protocolType === undefined ? null : m.protocolType), flex);
   }
   if (v >= 5) {
-    w.nullableString((m.protocolName ?? null), flex);
+    w.nullableString((m.protocolName === undefined ? null : m.protocolName), flex);
   }
   const assignmentsItems = m.assignments;
   w.count(assignmentsItems.length, flex);
@@ -121,10 +121,10 @@ export function encodeSyncGroupResponse(w: Writer, m: SyncGroupResponseInput, v:
   }
   w.int16(m.errorCode);
   if (v >= 5) {
-    w.nullableString((m.protocolType ?? null), flex);
+    w.nullableString((m.protocolType === undefined ? null : m.protocolType), flex);
   }
   if (v >= 5) {
-    w.nullableString((m.protocolName ?? null), flex);
+    w.nullableString((m.protocolName === undefined ? null : m.protocolName), flex);
   }
   w.nullableBytes(m.assignment, flex);
   if (flex) w.uvarint(0);

@@ -60,7 +60,7 @@ export function encodeDescribeGroupsResponseGroupsMembers(w: Writer, m: Describe
   const flex = v >= 5;
   w.nullableString(m.memberId, flex);
   if (v >= 4) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   w.nullableString(m.clientId, flex);
   w.nullableString(m.clientHost, flex);
@@ -115,7 +115,7 @@ export function encodeDescribeGroupsResponseGroups(w: Writer, m: DescribeGroupsR
   const flex = v >= 5;
   w.int16(m.errorCode);
   if (v >= 6) {
-    w.nullableString((m.errorMessage ?? null), flex);
+    w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   }
   w.nullableString(m.groupId, flex);
   w.nullableString(m.groupState, flex);

@@ -227,7 +227,7 @@ export function encodeCreateTopicsResponseTopics(w: Writer, m: CreateTopicsRespo
   }
   w.int16(m.errorCode);
   if (v >= 1) {
-    w.nullableString((m.errorMessage ?? ''), flex);
+    w.nullableString((m.errorMessage === undefined ? '' : m.errorMessage), flex);
   }
   if (v >= 5) {
     w.int32((m.numPartitions ?? -1));
@@ -236,7 +236,7 @@ export function encodeCreateTopicsResponseTopics(w: Writer, m: CreateTopicsRespo
     w.int16((m.replicationFactor ?? -1));
   }
   if (v >= 5) {
-    const configsItems = (m.configs ?? NONE);
+    const configsItems = (m.configs === undefined ? NONE : m.configs);
     w.count(configsItems === null ? -1 : configsItems.length, flex);
     if (configsItems !== null) for (const item of configsItems) encodeCreateTopicsResponseTopicsConfigs(w, item, v);
   }

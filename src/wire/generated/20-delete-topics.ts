@@ -15,7 +15,7 @@ export interface DeleteTopicsRequestTopicsInput {
 
 export function encodeDeleteTopicsRequestTopics(w: Writer, m: DeleteTopicsRequestTopicsInput, v: number): void {
   const flex = true;
-  w.nullableString((m.name ?? null), flex);
+  w.nullableString((m.name === undefined ? null : m.name), flex);
   w.uuid(m.topicId);
   if (flex) w.uvarint(0);
 }
@@ -102,7 +102,7 @@ export function encodeDeleteTopicsResponseResponses(w: Writer, m: DeleteTopicsRe
   }
   w.int16(m.errorCode);
   if (v >= 5) {
-    w.nullableString((m.errorMessage ?? null), flex);
+    w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   }
   if (flex) w.uvarint(0);
 }

@@ -110,7 +110,7 @@ export function encodeTxnOffsetCommitRequest(w: Writer, m: TxnOffsetCommitReques
     w.nullableString((m.memberId ?? ''), flex);
   }
   if (v >= 3) {
-    w.nullableString((m.groupInstanceId ?? null), flex);
+    w.nullableString((m.groupInstanceId === undefined ? null : m.groupInstanceId), flex);
   }
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);

@@ -162,7 +162,7 @@ export function encodeDescribeConfigsResponseResultsConfigs(w: Writer, m: Descri
     w.int8((m.configType ?? 0));
   }
   if (v >= 3) {
-    w.nullableString((m.documentation ?? ''), flex);
+    w.nullableString((m.documentation === undefined ? '' : m.documentation), flex);
   }
   if (flex) w.uvarint(0);
 }

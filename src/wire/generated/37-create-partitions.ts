@@ -119,7 +119,7 @@ export function encodeCreatePartitionsResponseResults(w: Writer, m: CreatePartit
   const flex = v >= 2;
   w.nullableString(m.name, flex);
   w.int16(m.errorCode);
-  w.nullableString((m.errorMessage ?? null), flex);
+  w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   if (flex) w.uvarint(0);
 }
 

@@ -15,7 +15,7 @@ export interface AlterPartitionReassignmentsRequestTopicsPartitionsInput {
 export function encodeAlterPartitionReassignmentsRequestTopicsPartitions(w: Writer, m: AlterPartitionReassignmentsRequestTopicsPartitionsInput, v: number): void {
   const flex = true;
   w.int32(m.partitionIndex);
-  const replicasItems = (m.replicas ?? null);
+  const replicasItems = (m.replicas === undefined ? null : m.replicas);
   w.count(replicasItems === null ? -1 : replicasItems.length, flex);
   if (replicasItems !== null) for (const item of replicasItems) w.int32(item);
   if (flex) w.uvarint(0);

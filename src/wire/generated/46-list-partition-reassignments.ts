@@ -47,7 +47,7 @@ export interface ListPartitionReassignmentsRequestInput {
 export function encodeListPartitionReassignmentsRequest(w: Writer, m: ListPartitionReassignmentsRequestInput, v: number): void {
   const flex = true;
   w.int32((m.timeoutMs ?? 60000));
-  const topicsItems = (m.topics ?? null);
+  const topicsItems = (m.topics === undefined ? null : m.topics);
   w.count(topicsItems === null ? -1 : topicsItems.length, flex);
   if (topicsItems !== null) for (const item of topicsItems) encodeListPartitionReassignmentsRequestTopics(w, item, v);
   if (flex) w.uvarint(0);

@@ -219,7 +219,7 @@ export function encodeDescribeQuorumResponseTopicsPartitions(w: Writer, m: Descr
   w.int32(m.partitionIndex);
   w.int16(m.errorCode);
   if (v >= 2) {
-    w.nullableString((m.errorMessage ?? ''), flex);
+    w.nullableString((m.errorMessage === undefined ? '' : m.errorMessage), flex);
   }
   w.int32(m.leaderId);
   w.int32(m.leaderEpoch);
@@ -377,7 +377,7 @@ export function encodeDescribeQuorumResponse(w: Writer, m: DescribeQuorumRespons
   const flex = true;
   w.int16(m.errorCode);
   if (v >= 2) {
-    w.nullableString((m.errorMessage ?? ''), flex);
+    w.nullableString((m.errorMessage === undefined ? '' : m.errorMessage), flex);
   }
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);

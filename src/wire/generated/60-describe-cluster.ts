@@ -63,7 +63,7 @@ export function encodeDescribeClusterResponseBrokers(w: Writer, m: DescribeClust
   w.int32(m.brokerId);
   w.nullableString(m.host, flex);
   w.int32(m.port);
-  w.nullableString((m.rack ?? null), flex);
+  w.nullableString((m.rack === undefined ? null : m.rack), flex);
   if (v >= 2) {
     w.bool((m.isFenced ?? false));
   }
@@ -114,7 +114,7 @@ export function encodeDescribeClusterResponse(w: Writer, m: DescribeClusterRespo
   const flex = true;
   w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
-  w.nullableString((m.errorMessage ?? null), flex);
+  w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   if (v >= 1) {
     w.int8((m.endpointType ?? 1));
   }

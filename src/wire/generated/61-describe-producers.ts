@@ -126,7 +126,7 @@ export function encodeDescribeProducersResponseTopicsPartitions(w: Writer, m: De
   const flex = true;
   w.int32(m.partitionIndex);
   w.int16(m.errorCode);
-  w.nullableString((m.errorMessage ?? null), flex);
+  w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   const activeProducersItems = m.activeProducers;
   w.count(activeProducersItems.length, flex);
   for (const item of activeProducersItems) encodeDescribeProducersResponseTopicsPartitionsActiveProducers(w, item, v);

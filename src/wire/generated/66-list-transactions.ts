@@ -28,7 +28,7 @@ export function encodeListTransactionsRequest(w: Writer, m: ListTransactionsRequ
     w.int64((m.durationFilter ?? -1));
   }
   if (v >= 2) {
-    w.nullableString((m.transactionalIdPattern ?? null), flex);
+    w.nullableString((m.transactionalIdPattern === undefined ? null : m.transactionalIdPattern), flex);
   }
   if (flex) w.uvarint(0);
 }

@@ -65,17 +65,17 @@ export function encodeConsumerGroupHeartbeatRequest(w: Writer, m: ConsumerGroupH
   w.nullableString(m.groupId, flex);
   w.nullableString(m.memberId, flex);
   w.int32(m.memberEpoch);
-  w.nullableString((m.instanceId ?? null), flex);
-  w.nullableString((m.rackId ?? null), flex);
+  w.nullableString((m.instanceId === undefined ? null : m.instanceId), flex);
+  w.nullableString((m.rackId === undefined ? null : m.rackId), flex);
   w.int32((m.rebalanceTimeoutMs ?? -1));
-  const subscribedTopicNamesItems = (m.subscribedTopicNames ?? null);
+  const subscribedTopicNamesItems = (m.subscribedTopicNames === undefined ? null : m.subscribedTopicNames);
   w.count(subscribedTopicNamesItems === null ? -1 : subscribedTopicNamesItems.length, flex);
   if (subscribedTopicNamesItems !== null) for (const item of subscribedTopicNamesItems) w.nullableString(item, flex);
   if (v >= 1) {
-    w.nullableString((m.subscribedTopicRegex ?? null), flex);
+    w.nullableString((m.subscribedTopicRegex === undefined ? null : m.subscribedTopicRegex), flex);
   }
-  w.nullableString((m.serverAssignor ?? null), flex);
-  const topicPartitionsItems = (m.topicPartitions ?? null);
+  w.nullableString((m.serverAssignor === undefined ? null : m.serverAssignor), flex);
+  const topicPartitionsItems = (m.topicPartitions === undefined ? null : m.topicPartitions);
   w.count(topicPartitionsItems === null ? -1 : topicPartitionsItems.length, flex);
   if (topicPartitionsItems !== null) for (const item of topicPartitionsItems) encodeConsumerGroupHeartbeatRequestTopicPartitions(w, item, v);
   if (flex) w.uvarint(0);

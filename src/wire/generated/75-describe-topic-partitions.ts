@@ -69,7 +69,7 @@ export function encodeDescribeTopicPartitionsRequest(w: Writer, m: DescribeTopic
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeDescribeTopicPartitionsRequestTopics(w, item, v);
   w.int32((m.responsePartitionLimit ?? 2000));
-  const cursorValue = (m.cursor ?? null);
+  const cursorValue = (m.cursor === undefined ? null : m.cursor);
   w.int8(cursorValue === null ? -1 : 1);
   if (cursorValue !== null) encodeDescribeTopicPartitionsRequestCursor(w, cursorValue, v);
   if (flex) w.uvarint(0);
@@ -126,10 +126,10 @@ export function encodeDescribeTopicPartitionsResponseTopicsPartitions(w: Writer,
   const isrNodesItems = m.isrNodes;
   w.count(isrNodesItems.length, flex);
   for (const item of isrNodesItems) w.int32(item);
-  const eligibleLeaderReplicasItems = (m.eligibleLeaderReplicas ?? null);
+  const eligibleLeaderReplicasItems = (m.eligibleLeaderReplicas === undefined ? null : m.eligibleLeaderReplicas);
   w.count(eligibleLeaderReplicasItems === null ? -1 : eligibleLeaderReplicasItems.length, flex);
   if (eligibleLeaderReplicasItems !== null) for (const item of eligibleLeaderReplicasItems) w.int32(item);
-  const lastKnownElrItems = (m.lastKnownElr ?? null);
+  const lastKnownElrItems = (m.lastKnownElr === undefined ? null : m.lastKnownElr);
   w.count(lastKnownElrItems === null ? -1 : lastKnownElrItems.length, flex);
   if (lastKnownElrItems !== null) for (const item of lastKnownElrItems) w.int32(item);
   const offlineReplicasItems = m.offlineReplicas;
@@ -274,7 +274,7 @@ export function encodeDescribeTopicPartitionsResponse(w: Writer, m: DescribeTopi
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) encodeDescribeTopicPartitionsResponseTopics(w, item, v);
-  const nextCursorValue = (m.nextCursor ?? null);
+  const nextCursorValue = (m.nextCursor === undefined ? null : m.nextCursor);
   w.int8(nextCursorValue === null ? -1 : 1);
   if (nextCursorValue !== null) encodeDescribeTopicPartitionsResponseNextCursor(w, nextCursorValue, v);
   if (flex) w.uvarint(0);

@@ -48,7 +48,7 @@ export function encodeConsumerProtocolAssignment(w: Writer, m: ConsumerProtocolA
   const assignedPartitionsItems = m.assignedPartitions;
   w.count(assignedPartitionsItems.length, flex);
   for (const item of assignedPartitionsItems) encodeConsumerProtocolAssignmentAssignedPartitions(w, item, v);
-  w.nullableBytes((m.userData ?? null), flex);
+  w.nullableBytes((m.userData === undefined ? null : m.userData), flex);
 }
 
 export function decodeConsumerProtocolAssignment(r: Reader, v: number): ConsumerProtocolAssignment {
@@ -114,7 +114,7 @@ export function encodeConsumerProtocolSubscription(w: Writer, m: ConsumerProtoco
   const topicsItems = m.topics;
   w.count(topicsItems.length, flex);
   for (const item of topicsItems) w.nullableString(item, flex);
-  w.nullableBytes((m.userData ?? null), flex);
+  w.nullableBytes((m.userData === undefined ? null : m.userData), flex);
   if (v >= 1) {
     const ownedPartitionsItems = (m.ownedPartitions ?? NONE);
     w.count(ownedPartitionsItems.length, flex);
@@ -124,7 +124,7 @@ export function encodeConsumerProtocolSubscription(w: Writer, m: ConsumerProtoco
     w.int32((m.generationId ?? -1));
   }
   if (v >= 3) {
-    w.nullableString((m.rackId ?? null), flex);
+    w.nullableString((m.rackId === undefined ? null : m.rackId), flex);
   }
 }
 

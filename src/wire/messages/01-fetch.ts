@@ -42,7 +42,7 @@ export const fetch = defineMessage({
             { name: 'logStartOffset', type: 'int64', since: 5, default: -1 },
             { name: 'partitionMaxBytes', type: 'int32' },
             { name: 'replicaDirectoryId', type: 'uuid', since: 17, tag: 0 },
-            { name: 'highWatermark', type: 'int64', since: 18, tag: 1, default: 9223372036854775807 },
+            { name: 'highWatermark', type: 'int64', since: 18, tag: 1, default: 2 ** 63 },
           ],
         },
       ],

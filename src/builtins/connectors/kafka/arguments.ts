@@ -12,7 +12,9 @@ export const sharedArguments = {
 export const offsetArguments = {
   count: s.uint('Ends after that many messages.').optional(),
   exit: s.bool('Ends when all assigned partitions are at their end.').default(false),
-  offset: s.value('`beginning`, `end`, `stored`, an offset, -n for n from the end, or `s@<ms>` for a time.').default('stored'),
+  offset: s
+    .value('`beginning`, `end`, `stored`, an offset, -n for n from the end, or `s@<ms>` for a time.')
+    .default('stored'),
 };
 
 const IAM_KEYS = [
@@ -29,7 +31,13 @@ const IAM_KEYS = [
 
 type Record_ = ReadonlyMap<string, Value> | undefined;
 
-function problem(code: string, message: string, span: Span, notes: readonly string[] = [], hints: readonly string[] = []): Diagnostic {
+function problem(
+  code: string,
+  message: string,
+  span: Span,
+  notes: readonly string[] = [],
+  hints: readonly string[] = [],
+): Diagnostic {
   return { code, severity: 'error', message, span, notes, hints };
 }
 
@@ -41,9 +49,17 @@ export function checkShared(
   for (const [name, value] of args.options ?? []) {
     const place = places.ofKey('options', name);
     if (name === 'enable.auto.commit') {
-      found.push(problem('MR7201', '`enable.auto.commit` must not be specified', place, ['`enable.auto.commit` is enforced to be `false`']));
+      found.push(
+        problem('MR7201', '`enable.auto.commit` must not be specified', place, [
+          '`enable.auto.commit` is enforced to be `false`',
+        ]),
+      );
     } else if (optionText(value) === undefined) {
-      found.push(problem('MR7202', 'options must be a record `{ string: number|string }`', place, [`\`${name}\` is neither number, string, bool nor secret`]));
+      found.push(
+        problem('MR7202', 'options must be a record `{ string: number|string }`', place, [
+          `\`${name}\` is neither number, string, bool nor secret`,
+        ]),
+      );
     }
   }
   if (args.aws_iam) found.push(...checkIam(args.aws_iam, args.aws_region, places));
@@ -54,8 +70,15 @@ function checkIam(iam: ReadonlyMap<string, Value>, region: string | undefined, p
   const found: Diagnostic[] = [];
   for (const [name, value] of iam) {
     const place = places.ofKey('aws_iam', name);
-    if (!IAM_KEYS.includes(name)) found.push(problem('MR7203', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${IAM_KEYS.join(', ')}`]));
-    else if (name === 'web_identity' ? !(value instanceof RecordValue) : typeof value !== 'string' && !(value instanceof Secret)) {
+    if (!IAM_KEYS.includes(name))
+      found.push(
+        problem('MR7203', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${IAM_KEYS.join(', ')}`]),
+      );
+    else if (
+      name === 'web_identity'
+        ? !(value instanceof RecordValue)
+        : typeof value !== 'string' && !(value instanceof Secret)
+    ) {
       found.push(problem('MR7204', `\`${name}\` must be a ${name === 'web_identity' ? 'record' : 'string'}`, place));
     } else if (value === '') found.push(problem('MR7205', `\`${name}\` must not be empty`, place));
   }
@@ -63,16 +86,24 @@ function checkIam(iam: ReadonlyMap<string, Value>, region: string | undefined, p
     found.push(problem('MR7206', '`aws_region` is required for Kafka MSK authentication', places.of('aws_iam')));
   }
   if (iam.has('access_key_id') !== iam.has('secret_access_key')) {
-    found.push(problem('MR7207', '`access_key_id` and `secret_access_key` must be given together', places.of('aws_iam')));
+    found.push(
+      problem('MR7207', '`access_key_id` and `secret_access_key` must be given together', places.of('aws_iam')),
+    );
   }
   if (iam.has('session_token') && !iam.has('access_key_id')) {
-    found.push(problem('MR7208', '`session_token` needs `access_key_id` and `secret_access_key`', places.of('aws_iam')));
+    found.push(
+      problem('MR7208', '`session_token` needs `access_key_id` and `secret_access_key`', places.of('aws_iam')),
+    );
   }
   if (found.length === 0) {
     found.push(
-      problem('MR7209', 'authentication with AWS IAM is not implemented in this version', places.of('aws_iam'), [], [
-        'remove `aws_iam` and reach the cluster over a plaintext or TLS listener',
-      ]),
+      problem(
+        'MR7209',
+        'authentication with AWS IAM is not implemented in this version',
+        places.of('aws_iam'),
+        [],
+        ['remove `aws_iam` and reach the cluster over a plaintext or TLS listener'],
+      ),
     );
   }
   return found;
@@ -80,7 +111,8 @@ function checkIam(iam: ReadonlyMap<string, Value>, region: string | undefined, p
 
 /** The text of a property's value; undefined for a type that no property has. */
 export function optionText(value: Value): string | undefined {
-  if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint')
+    return String(value);
   return value instanceof Secret ? value.reveal() : undefined;
 }
 
@@ -108,6 +140,8 @@ export function startOffset(value: Value): StartOffset | undefined {
 export function checkOffset(value: Value | undefined, places: ArgumentPlaces): Diagnostic[] {
   if (value === undefined || startOffset(value)) return [];
   return [
-    problem('MR7210', 'invalid `offset` value', places.of('offset'), ['must be `beginning`, `end`, `stored`, `<offset>`, or `-<offset>`']),
+    problem('MR7210', 'invalid `offset` value', places.of('offset'), [
+      'must be `beginning`, `end`, `stored`, `<offset>`, or `-<offset>`',
+    ]),
   ];
 }

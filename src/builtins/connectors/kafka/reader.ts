@@ -68,7 +68,11 @@ export class EmbeddedReader implements TopicReader {
     }
     const committed = await this.log.committed(this.group, this.topic);
     for (let index = 0; index < count; index++) {
-      const { endOffset, startOffset } = await this.log.locate({ topic: this.topic, partition: index, offset: 0 }, 0, 0);
+      const { endOffset, startOffset } = await this.log.locate(
+        { topic: this.topic, partition: index, offset: 0 },
+        0,
+        0,
+      );
       const stored = positions.get(index) ?? (start.kind === 'stored' ? committed.get(index) : undefined);
       const offset = stored ?? (await this.first(start, index, startOffset, endOffset));
       this.partitions.push({ index, offset: Math.max(startOffset, Math.min(offset, endOffset)), end: endOffset });
@@ -138,7 +142,12 @@ export class EmbeddedReader implements TopicReader {
           header.at(p);
           const fromOffset = partition.offset;
           if (header.lastOffset < fromOffset) continue;
-          batches.push({ topic: this.topic, partition: partition.index, batch: bytes.subarray(p, p + header.sizeBytes), fromOffset });
+          batches.push({
+            topic: this.topic,
+            partition: partition.index,
+            batch: bytes.subarray(p, p + header.sizeBytes),
+            fromOffset,
+          });
           partition.offset = header.lastOffset + 1;
         }
       } finally {
@@ -176,7 +185,10 @@ export class ClusterReader implements TopicReader {
         this.cluster,
         { groupId: this.group, topics: [this.topic], heartbeatMs, instanceId, rebalanceTimeoutMs, sessionTimeoutMs },
         {
-          onAssign: partitions => this.consumer.assign(partitions.map(entry => ({ ...entry, offset: positions.get(entry.partition) ?? entry.offset }))),
+          onAssign: partitions =>
+            this.consumer.assign(
+              partitions.map(entry => ({ ...entry, offset: positions.get(entry.partition) ?? entry.offset })),
+            ),
           onRevoke: async () => {
             this.consumer.assign([]);
             await this.onRevoke();
@@ -203,7 +215,9 @@ export class ClusterReader implements TopicReader {
   async poll(): Promise<readonly ReadBatch[]> {
     if (this.failure) throw this.failure;
     const fetched = await this.consumer.poll();
-    return fetched.flatMap(({ batches, fromOffset, partition, topic }) => batches.map(batch => ({ topic, partition, batch, fromOffset })));
+    return fetched.flatMap(({ batches, fromOffset, partition, topic }) =>
+      batches.map(batch => ({ topic, partition, batch, fromOffset })),
+    );
   }
 
   get isAtEnd(): boolean {

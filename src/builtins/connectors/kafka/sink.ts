@@ -74,7 +74,11 @@ class EmbeddedSink implements Sink {
     return Promise.resolve();
   }
 
-  private async append(topic: string, entry: { builder: RecordBatchBuilder; rows: number[] }, delivery: Delivery): Promise<void> {
+  private async append(
+    topic: string,
+    entry: { builder: RecordBatchBuilder; rows: number[] },
+    delivery: Delivery,
+  ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         const count = await this.partitionsOf(topic);
@@ -133,7 +137,12 @@ class ClusterSink implements Sink {
         else delivery.delivered(1);
       };
       const { key, timestampMs, topic, value } = record;
-      const hasRoom = this.producer.append(topic, undefined, { key, value, ...(timestampMs !== undefined && { timestampMs }) }, done);
+      const hasRoom = this.producer.append(
+        topic,
+        undefined,
+        { key, value, ...(timestampMs !== undefined && { timestampMs }) },
+        done,
+      );
       if (!hasRoom) await new Promise<void>(resolve => this.producer.whenWritable(resolve));
     }
   }
@@ -212,7 +221,11 @@ export const toKafka = defineOperator({
       const value = messageOfRow ? messageBytes(messageOfRow.value(events, row)) : events.jsonOf(row);
       if (name === undefined || value === undefined) {
         const what = name === undefined ? '`topic` is no text' : '`message` is neither text nor blob';
-        context.warn({ code: 'MR7221', message: `${what}; the event is skipped`, span: (name === undefined ? topic : (message ?? topic)).span });
+        context.warn({
+          code: 'MR7221',
+          message: `${what}; the event is skipped`,
+          span: (name === undefined ? topic : (message ?? topic)).span,
+        });
         return undefined;
       }
       const keyText = textOf(keyOf, events, row);

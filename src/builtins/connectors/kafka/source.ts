@@ -12,8 +12,24 @@
 import type { Diagnostic } from '../../../base/index.ts';
 import { clientSettings } from '../../../client/index.ts';
 import { EventBatch, RecordValue, type Value } from '../../../data/index.ts';
-import { type ArgumentPlaces, defineOperator, embeddedLog, s, type Source, type SourceOutput, type StageContext } from '../../../sdk/index.ts';
-import { checkOffset, checkShared, offsetArguments, propertiesOf, sharedArguments, type StartOffset, startOffset } from './arguments.ts';
+import {
+  type ArgumentPlaces,
+  defineOperator,
+  embeddedLog,
+  s,
+  type Source,
+  type SourceOutput,
+  type StageContext,
+} from '../../../sdk/index.ts';
+import {
+  checkOffset,
+  checkShared,
+  offsetArguments,
+  propertiesOf,
+  sharedArguments,
+  type StartOffset,
+  startOffset,
+} from './arguments.ts';
 import { chunksOf } from './batch.ts';
 import { ClusterReader, EmbeddedReader, type TopicReader } from './reader.ts';
 
@@ -44,7 +60,9 @@ class KafkaSource implements Source {
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {
-    const saved = new Map((positions === undefined ? [] : (JSON.parse(positions) as [number, number][])) satisfies [number, number][]);
+    const saved = new Map(
+      (positions === undefined ? [] : (JSON.parse(positions) as [number, number][])) satisfies [number, number][],
+    );
     await this.reader.open(this.settings.start, saved);
     this.cutMs = this.context.io.clock.monotonic();
     while (!this.isStopped && this.left > 0) {
@@ -80,7 +98,13 @@ class KafkaSource implements Source {
     return this.settings.count === undefined ? Number.MAX_SAFE_INTEGER : this.settings.count - this.emitted;
   }
 
-  private async emit(out: SourceOutput, topic: string, partition: number, bytes: Uint8Array, fromOffset: number): Promise<void> {
+  private async emit(
+    out: SourceOutput,
+    topic: string,
+    partition: number,
+    bytes: Uint8Array,
+    fromOffset: number,
+  ): Promise<void> {
     const { chunks, next } = chunksOf(topic, partition, bytes, fromOffset, this.left);
     this.positions.set(partition, next);
     this.emitted += chunks.count;
@@ -153,12 +177,21 @@ const commitArguments = {
 };
 
 function validate(
-  args: { readonly offset?: Value; readonly commit_batch_size?: number; readonly options?: ReadonlyMap<string, Value> | undefined },
+  args: {
+    readonly offset?: Value;
+    readonly commit_batch_size?: number;
+    readonly options?: ReadonlyMap<string, Value> | undefined;
+  },
   places: ArgumentPlaces,
 ): Diagnostic[] {
   const found = [...checkShared(args, places), ...checkOffset(args.offset, places)];
   if (args.commit_batch_size === 0) {
-    found.push({ code: 'MR7211', severity: 'error', message: 'the batch size must be greater than zero', span: places.of('commit_batch_size') });
+    found.push({
+      code: 'MR7211',
+      severity: 'error',
+      message: 'the batch size must be greater than zero',
+      span: places.of('commit_batch_size'),
+    });
   }
   return found;
 }

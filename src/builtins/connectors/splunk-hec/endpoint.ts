@@ -130,7 +130,11 @@ export class Endpoint {
     while (this.io.clock.monotonic() < deadline) {
       await new Promise<void>(resolve => this.io.clock.after(ACK_POLL_MS, resolve));
       try {
-        const answer = await this.post('/services/collector/ack', Buffer.from(JSON.stringify({ acks: [ackId] })), false);
+        const answer = await this.post(
+          '/services/collector/ack',
+          Buffer.from(JSON.stringify({ acks: [ackId] })),
+          false,
+        );
         const acks = (parseReply(answer.body) as { readonly acks?: Readonly<Record<string, boolean>> }).acks;
         if (acks?.[String(ackId)] === true) return { kind: 'delivered' };
       } catch (error) {

@@ -31,7 +31,12 @@ export function envelope(parts: EnvelopeParts, batch: EventBatch, row: number): 
   return Buffer.concat([Buffer.from('{"event":'), body, Buffer.from(`${rest}}`)]);
 }
 
-function textOf(parts: EnvelopeParts, name: 'host' | 'source' | 'sourcetype' | 'index', batch: EventBatch, row: number): string | undefined {
+function textOf(
+  parts: EnvelopeParts,
+  name: 'host' | 'source' | 'sourcetype' | 'index',
+  batch: EventBatch,
+  row: number,
+): string | undefined {
   const value = parts[name]?.value(batch, row) ?? null;
   if (typeof value === 'string') return value;
   if (value !== null) parts.warn(name, `\`${name}\` must be a string, got \`${typeOf(value)}\`; it is left out`);
@@ -42,7 +47,9 @@ function timeOf(parts: EnvelopeParts, batch: EventBatch, row: number): string {
   const value = parts.time?.value(batch, row) ?? null;
   if (value === null) return '';
   if (value instanceof Time && value.ns >= 0n) {
-    return `,"time":${value.ns / 1_000_000_000n}.${String(value.ns % 1_000_000_000n).padStart(9, '0').slice(0, 3)}`;
+    return `,"time":${value.ns / 1_000_000_000n}.${String(value.ns % 1_000_000_000n)
+      .padStart(9, '0')
+      .slice(0, 3)}`;
   }
   if (typeof value === 'bigint' && value >= 0n) return `,"time":${value}`;
   if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return `,"time":${printFloat(value)}`;
@@ -59,7 +66,8 @@ function fieldsOf(parts: EnvelopeParts, batch: EventBatch, row: number): string 
   }
   const kept: [string, Value][] = [];
   for (const [name, field] of value.entries()) {
-    const isFit = typeof field === 'string' || (Array.isArray(field) && field.every(element => typeof element === 'string'));
+    const isFit =
+      typeof field === 'string' || (Array.isArray(field) && field.every(element => typeof element === 'string'));
     if (isFit) kept.push([name, field]);
     else parts.warn('fields', `\`fields.${name}\` must be a string or list of strings; omitting field`);
   }

@@ -26,7 +26,11 @@ export class HttpClient {
   }
 
   /** POSTs and resolves with the answer, whatever its status; rejects when there is none. Cookies are the caller's. */
-  async post(url: URL, headers: Readonly<Record<string, string>>, body: Uint8Array): Promise<HttpAnswer & { readonly cookie: string | undefined }> {
+  async post(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array,
+  ): Promise<HttpAnswer & { readonly cookie: string | undefined }> {
     const { request } = await import('undici');
     this.dispatcher ??= this.makeDispatcher();
     const answer = await request(url, {

@@ -38,12 +38,15 @@ export const toSplunk = defineOperator({
     const add = (name: string, message: string): void => {
       found.push({ code: 'MR7403', severity: 'error', message, span: places.of(name) });
     };
-    if (args.max_content_length !== undefined && args.max_content_length <= 0) add('max_content_length', '`max_content_length` must be greater than zero');
-    if (args.buffer_timeout !== undefined && args.buffer_timeout <= 0) add('buffer_timeout', '`buffer_timeout` must be greater than zero');
+    if (args.max_content_length !== undefined && args.max_content_length <= 0)
+      add('max_content_length', '`max_content_length` must be greater than zero');
+    if (args.buffer_timeout !== undefined && args.buffer_timeout <= 0)
+      add('buffer_timeout', '`buffer_timeout` must be greater than zero');
     if (typeof args.url === 'string' && !endpointUrl(args.url)) add('url', `\`${args.url}\` is no URL of a collector`);
     if (args.tls instanceof RecordValue) {
       for (const key of args.tls.keys()) if (!TLS_KEYS.includes(key)) add('tls', `unknown key \`${key}\` in \`tls\``);
-    } else if (args.tls !== undefined && args.tls !== null && typeof args.tls !== 'boolean') add('tls', '`tls` must be a record or a bool');
+    } else if (args.tls !== undefined && args.tls !== null && typeof args.tls !== 'boolean')
+      add('tls', '`tls` must be a record or a bool');
     return found;
   },
   create: (args, context) => {

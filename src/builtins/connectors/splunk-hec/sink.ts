@@ -48,7 +48,13 @@ export class SplunkSink implements Sink {
   private hasTimer = false;
   private waiters: (() => void)[] = [];
 
-  constructor(context: StageContext, settings: SplunkSettings, parts: EnvelopeParts, target: Endpoint, http: HttpClient) {
+  constructor(
+    context: StageContext,
+    settings: SplunkSettings,
+    parts: EnvelopeParts,
+    target: Endpoint,
+    http: HttpClient,
+  ) {
     this.context = context;
     this.io = context.io;
     this.settings = settings;
@@ -128,7 +134,8 @@ export class SplunkSink implements Sink {
       return;
     }
     const age = this.io.clock.monotonic() - this.sinceMs;
-    const isDue = this.isFlushing || this.bytes >= this.settings.contentLengthMax || age >= this.settings.bufferTimeoutMs;
+    const isDue =
+      this.isFlushing || this.bytes >= this.settings.contentLengthMax || age >= this.settings.bufferTimeoutMs;
     if (isDue) void this.send();
     else this.later(this.settings.bufferTimeoutMs - age);
   }

@@ -45,7 +45,9 @@ function toInt(value: Value): Value | undefined {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (typeof value === 'number') return Number.isFinite(value) ? ranged(BigInt(Math.trunc(value))) : undefined;
-  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? ranged(BigInt(value.trim().replace(/^\+/, ''))) : undefined;
+  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value)
+    ? ranged(BigInt(value.trim().replace(/^\+/, '')))
+    : undefined;
 }
 
 function ranged(value: bigint): bigint | undefined {
@@ -64,8 +66,12 @@ export const conversions: readonly FunctionDefinition[] = [
   conversion('string', 'string', 'The text of a value.', [{ tql: 'string(42)', out: '"42"' }], value =>
     typeof value === 'string' || value instanceof Secret ? value : printTql(value, { isCompact: true }),
   ),
-  conversion('time', 'time', 'A time from ISO 8601 text.', [{ tql: 'time("2024-10-03")', out: '2024-10-03T00:00:00Z' }], value =>
-    value instanceof Time ? value : typeof value === 'string' ? readTime(value) : undefined,
+  conversion(
+    'time',
+    'time',
+    'A time from ISO 8601 text.',
+    [{ tql: 'time("2024-10-03")', out: '2024-10-03T00:00:00Z' }],
+    value => (value instanceof Time ? value : typeof value === 'string' ? readTime(value) : undefined),
   ),
   conversion('duration', 'duration', 'A duration from text.', [{ tql: 'duration("90s")', out: '1.5min' }], value =>
     value instanceof Duration ? value : typeof value === 'string' ? readDuration(value) : undefined,

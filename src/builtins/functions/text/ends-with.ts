@@ -5,7 +5,10 @@ export default defineFunction({
   name: 'ends_with',
   category: 'text',
   summary: 'Whether the text ends with another.',
-  parameters: [{ name: 'x', type: 'string' }, { name: 'suffix', type: 'string' }],
+  parameters: [
+    { name: 'x', type: 'string' },
+    { name: 'suffix', type: 'string' },
+  ],
   returns: 'bool',
   isPure: true,
   examples: [{ tql: '"abc".ends_with("bc")', out: 'true' }],

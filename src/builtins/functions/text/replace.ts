@@ -5,7 +5,11 @@ export default defineFunction({
   name: 'replace',
   category: 'text',
   summary: 'With every occurrence of a text replaced.',
-  parameters: [{ name: 'x', type: 'string' }, { name: 'what', type: 'string' }, { name: 'with', type: 'string' }],
+  parameters: [
+    { name: 'x', type: 'string' },
+    { name: 'what', type: 'string' },
+    { name: 'with', type: 'string' },
+  ],
   returns: 'string',
   isPure: true,
   examples: [{ tql: '"a.b.c".replace(".", "-")', out: '"a-b-c"' }],

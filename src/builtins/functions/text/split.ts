@@ -5,7 +5,10 @@ export default defineFunction({
   name: 'split',
   category: 'text',
   summary: 'Parts between separators.',
-  parameters: [{ name: 'x', type: 'string' }, { name: 'separator', type: 'string' }],
+  parameters: [
+    { name: 'x', type: 'string' },
+    { name: 'separator', type: 'string' },
+  ],
   returns: 'list',
   isPure: true,
   examples: [{ tql: '"a,b".split(",")', out: '["a", "b"]' }],

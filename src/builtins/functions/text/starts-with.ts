@@ -5,7 +5,10 @@ export default defineFunction({
   name: 'starts_with',
   category: 'text',
   summary: 'Whether the text begins with another.',
-  parameters: [{ name: 'x', type: 'string' }, { name: 'prefix', type: 'string' }],
+  parameters: [
+    { name: 'x', type: 'string' },
+    { name: 'prefix', type: 'string' },
+  ],
   returns: 'bool',
   isPure: true,
   examples: [{ tql: '"abc".starts_with("ab")', out: 'true' }],

@@ -1,0 +1,193 @@
+/** The main job in one process: topic, filter, balanced delivery to two collectors, dead letters, restart. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { App, HecReceiver, parseConfig } from '../../src/app/index.ts';
+import { silentLogger } from '../../src/base/index.ts';
+import { nodeIo } from '../../src/base/io/node.ts';
+import { type Cluster, clientSettings, makeCluster, Producer } from '../../src/client/index.ts';
+import type { RecordValue } from '../../src/data/index.ts';
+import { RecordCursor } from '../../src/wire/records/index.ts';
+
+const TOKEN = 'token';
+
+function directory(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-app-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function startApp(path: string, pipelines: readonly { id: string; text: string }[]): Promise<App> {
+  const { config } = parseConfig(
+    `data: ${path}\nkafka: { listen: "127.0.0.1:0" }\nhttp: { listen: "127.0.0.1:0" }\n`,
+    {},
+  );
+  const app = new App({
+    io: nodeIo(),
+    config: config!,
+    pipelines: pipelines.map(pipeline => ({ ...pipeline, file: pipeline.id })),
+    logger: silentLogger,
+    environment: { MILLRACE_SECRETS__SPLUNK_TOKEN: TOKEN },
+    printDiagnostic: () => undefined,
+  });
+  await app.start();
+  return app;
+}
+
+function connect(app: App): Cluster {
+  const io = nodeIo();
+  return makeCluster(io, clientSettings(io, new Map([['bootstrap.servers', `127.0.0.1:${app.kafkaAddress.port}`]])));
+}
+
+async function produce(app: App, topic: string, values: readonly string[]): Promise<void> {
+  const cluster = connect(app);
+  const producer = new Producer(cluster);
+  await producer.prepare(topic);
+  await Promise.all(values.map(value => producer.send(topic, 0, null, Buffer.from(value))));
+  await producer.close();
+  await cluster.close();
+}
+
+async function until(check: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 400; i++) {
+    if (check()) return;
+    await new Promise(resolve => setTimeout(resolve, 25));
+  }
+  assert.fail(`timed out: ${what}`);
+}
+
+function valuesOf(app: App, topic: string): { value: string; headers: [string, Uint8Array | null][] }[] {
+  const partition = app.log.topic('', topic)?.partitions[0];
+  const found: { value: string; headers: [string, Uint8Array | null][] }[] = [];
+  for (let offset = 0; partition && offset < partition.syncedEnd; ) {
+    const cursor = new RecordCursor().open(app.log.read(partition, offset, 1)[0]!);
+    while (cursor.advance()) {
+      found.push({ value: Buffer.from(cursor.value!).toString(), headers: cursor.headers() });
+      offset = cursor.offset + 1;
+    }
+  }
+  return found;
+}
+
+async function receivers(
+  t: TestContext,
+  acknowledges: boolean,
+): Promise<{ list: HecReceiver[]; ids: Map<number, number> }> {
+  const list = [
+    await HecReceiver.start({ token: TOKEN, acknowledges }),
+    await HecReceiver.start({ token: TOKEN, acknowledges }),
+  ];
+  const ids = new Map<number, number>();
+  for (const receiver of list) {
+    receiver.onEvent = envelope => {
+      const id = Number((envelope.get('event') as RecordValue).get('id'));
+      ids.set(id, (ids.get(id) ?? 0) + 1);
+    };
+  }
+  t.after(() => Promise.all(list.map(receiver => receiver.close())));
+  return { list, ids };
+}
+
+const events = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => JSON.stringify({ id: from + i, severity_id: (from + i) % 6, text: 'é' }));
+
+function balanced(list: readonly HecReceiver[]): { id: string; text: string } {
+  return {
+    id: 'balanced',
+    text: `let $endpoints = [${list.map(({ url }) => `"${url}"`).join(', ')}]
+load_kafka "ocsf-events"
+read_json
+where severity_id >= 4 // High and above
+load_balance $endpoints {
+    to_splunk $endpoints, hec_token=secret("SPLUNK_TOKEN"), buffer_timeout=50ms
+}`,
+  };
+}
+
+const high = (from: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => from + i).filter(id => id % 6 >= 4);
+
+for (const acknowledges of [false, true]) {
+  test(`high events reach the collectors, malformed ones the dead letters, and offsets commit (acknowledgement ${acknowledges})`, async t => {
+    const { ids, list } = await receivers(t, acknowledges);
+    const app = await startApp(directory(t), [balanced(list)]);
+    await produce(app, 'ocsf-events', [...events(0, 300), '{"severity_id": 5, "broken', ...events(300, 300)]);
+    const expected = high(0, 600);
+    await until(() => ids.size >= expected.length, 'delivery');
+    await until(() => app.coordination.committed('', 'balanced', 'ocsf-events', 0)?.offset === 601, 'commit');
+    assert.deepEqual(
+      [...ids.keys()].sort((a, b) => a - b),
+      expected,
+    );
+    const [letter] = valuesOf(app, '__millrace_dead_letters');
+    assert.equal(letter?.value, '{"severity_id": 5, "broken');
+    const headers = new Map(letter?.headers.map(([name, value]) => [name, String(value && Buffer.from(value))]));
+    assert.equal(headers.get('millrace.origin'), 'ocsf-events/0/300');
+    assert.equal(headers.get('millrace.code'), 'MR7001');
+    assert.equal(headers.get('millrace.position'), '26');
+    await app.stop(5_000, () => undefined);
+    for (const line of app.reports()[0]!.ledger) assert.equal(line.held, 0, line.name);
+  });
+}
+
+test('a busy and a hanging collector delay nobody: the other takes everything, and both are used again', async t => {
+  const { ids, list } = await receivers(t, false);
+  const app = await startApp(directory(t), [balanced(list)]);
+  t.after(() => app.stop(100, () => undefined));
+  list[1]!.fault = 'busy';
+  await produce(app, 'ocsf-events', events(0, 600));
+  await until(() => ids.size === high(0, 600).length, 'delivery past a busy collector');
+  assert.equal(list[1]!.events, 0);
+  list[1]!.fault = 'none';
+  let next = 600;
+  const before = list[1]!.events;
+  await until(() => {
+    if (list[1]!.events > before) return true;
+    void produce(app, 'ocsf-events', events(next, 60));
+    next += 60;
+    return false;
+  }, 'a recovered collector is used again');
+});
+
+test('a refused token pauses the endpoint and loses nothing', async t => {
+  const { ids, list } = await receivers(t, false);
+  const app = await startApp(directory(t), [balanced(list)]);
+  t.after(() => app.stop(100, () => undefined));
+  for (const receiver of list) receiver.fault = 'forbidden';
+  await produce(app, 'ocsf-events', events(0, 60));
+  await until(() => app.reports()[0]!.health.every(({ isUp }) => !isUp), 'both endpoints are down');
+  assert.match(app.reports()[0]!.health[0]!.reason ?? '', /403: Invalid token/);
+  assert.equal(app.reports()[0]!.deadLetters, 0);
+  for (const receiver of list) receiver.fault = 'none';
+  await until(() => ids.size === high(0, 60).length, 'delivery after the token was mended');
+});
+
+test('a pipeline that was stopped goes on where it was, and saves one record an event', async t => {
+  const path = directory(t);
+  const pipeline = { id: 'copy', text: 'load_kafka "in"\nread_json\nwhere id >= 10\nwrite_ndjson\nsave_kafka "out"' };
+  let app = await startApp(path, [pipeline]);
+  await produce(app, 'in', ['{"id":10, "x":1.0}', '{"id":1}', '{"id":11}']);
+  await until(() => valuesOf(app, 'out').length === 2, 'the first events');
+  await app.stop(5_000, () => undefined);
+  app = await startApp(path, [pipeline]);
+  t.after(() => app.stop(1_000, () => undefined));
+  await produce(app, 'in', ['{"id":12}']);
+  await until(() => valuesOf(app, 'out').length >= 3, 'the next event');
+  assert.deepEqual(
+    valuesOf(app, 'out').map(({ value }) => value),
+    ['{"id":10, "x":1.0}', '{"id":11}', '{"id":12}'],
+  );
+});
+
+test('a data directory serves one process', async t => {
+  const path = directory(t);
+  const app = await startApp(path, []);
+  t.after(() => app.stop(100, () => undefined));
+  await assert.rejects(startApp(path, []), { code: 'MR1001' });
+});
+
+test('a pipeline with an error keeps the whole process from starting', async t => {
+  await assert.rejects(startApp(directory(t), [{ id: 'bad', text: 'load_kafka "t"\nwher x' }]), { code: 'MR1004' });
+});
