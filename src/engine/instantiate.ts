@@ -61,6 +61,8 @@ export interface Instance {
   readonly edge: Edge;
   readonly root: Receiver;
   readonly lines: readonly LedgerLine[];
+  /** Frees what sinks hold after a failure. */
+  abort(): void;
   health(): readonly ({ readonly stageId: string; readonly endpoint: string } & SinkHealth)[];
   tapPoint(stage: string | undefined): TapPoint | undefined;
 }
@@ -104,6 +106,9 @@ class Builder {
       edge,
       root,
       lines: [...this.lines].sort((a, b) => byPlace(a.stageId, b.stageId)),
+      abort: () => {
+        for (const { sink } of this.sinks) sink.abort?.();
+      },
       health: () =>
         this.sinks.flatMap(({ stageId, sink }) =>
           sink.health ? [{ stageId, endpoint: sink.endpoint ?? stageId, ...sink.health() }] : [],

@@ -204,6 +204,9 @@ export class Task {
     this.reason = failure.message;
     this.epochs?.fail();
     this.instance?.source.stop();
+    this.instance?.abort();
+    // Whatever the source still holds is of no use now; why it cannot be closed neither.
+    this.instance?.source.close?.().catch(() => undefined);
     this.settle.reject(error instanceof Error && 'code' in error ? error : failure);
   }
 }

@@ -86,6 +86,8 @@ export interface Sink {
   flush(): void;
   /** Nothing more comes; resolves when all is settled or the sink has given up by its own rules. */
   close(): Promise<void>;
+  /** The pipeline has failed: give up what is unsettled and free everything at once. */
+  abort?(): void;
   health?(): SinkHealth;
   /** A short name of the endpoint for ledger and metrics. */
   readonly endpoint?: string;

@@ -151,6 +151,10 @@ class ClusterSink implements Sink {
     void this.producer.flush();
   }
 
+  abort(): void {
+    void this.cluster.close();
+  }
+
   async close(): Promise<void> {
     await this.producer.close();
     await this.cluster.close();

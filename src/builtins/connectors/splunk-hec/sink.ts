@@ -46,6 +46,7 @@ export class SplunkSink implements Sink {
   private isSending = false;
   private isFlushing = false;
   private hasTimer = false;
+  private isAborted = false;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -103,6 +104,12 @@ export class SplunkSink implements Sink {
     await this.http.close();
   }
 
+  abort(): void {
+    this.isAborted = true;
+    this.rows = [];
+    void this.http.close();
+  }
+
   health(): SinkHealth {
     const { isUp, reason, waitMs } = this.target;
     return isUp || reason === undefined ? { isUp: true } : { isUp: false, reason, nextTryMs: waitMs };
@@ -121,7 +128,7 @@ export class SplunkSink implements Sink {
 
   /** Sends when a request is due and none is under way; else comes back when one may be. */
   private pump(): void {
-    if (this.isSending) return;
+    if (this.isSending || this.isAborted) return;
     if (this.rows.length === 0) {
       this.isFlushing = false;
       if (!this.target.isUp) this.later(this.target.waitMs);
@@ -202,6 +209,7 @@ export class SplunkSink implements Sink {
   private again(rows: readonly Row[], possibleDuplicates: number): void {
     this.context.count('retried', rows.length);
     if (possibleDuplicates > 0) this.context.count('possible_duplicates', possibleDuplicates);
+    if (this.isAborted) return;
     this.rows = [...rows, ...this.rows];
     this.bytes = this.rows.reduce((sum, row) => sum + row.bytes.length, 0);
     this.sinceMs = 0;

@@ -1,0 +1,62 @@
+/** A running `millrace up` for the suites of foreign clients: its own data directory, a free port. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface Server {
+  readonly port: number;
+  readonly directory: string;
+  start(): Promise<void>;
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+  remove(): void;
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await new Promise(resolve => server.once('listening', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+export async function makeServer(): Promise<Server> {
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-up-'));
+  let child: ChildProcess | undefined;
+  return {
+    port,
+    directory,
+    start: () =>
+      new Promise((resolve, reject) => {
+        const args = [
+          'src/cli/main.ts',
+          'up',
+          '--data',
+          directory,
+          '--kafka',
+          `127.0.0.1:${port}`,
+          '--http',
+          '127.0.0.1:0',
+        ];
+        const started = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+        child = started;
+        let output = '';
+        started.stderr.on('data', chunk => {
+          output += String(chunk);
+          if (output.includes('pipelines')) resolve();
+        });
+        started.once('exit', code => reject(new Error(`up ended with ${code}: ${output}`)));
+      }),
+    kill: signal =>
+      new Promise(resolve => {
+        child!.removeAllListeners('exit');
+        child!.once('exit', () => resolve());
+        child!.kill(signal);
+      }),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
