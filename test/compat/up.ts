@@ -1,6 +1,6 @@
 /** A running `millrace up` for the suites of foreign clients: its own data directory, a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +23,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-export async function makeServer(): Promise<Server> {
+/** `config` is the text of a `millrace.yaml`, for pipelines. */
+export async function makeServer(config = ''): Promise<Server> {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'millrace-up-'));
+  const configFile = join(directory, 'millrace.yaml');
+  writeFileSync(configFile, config === '' ? '{}\n' : config);
   let child: ChildProcess | undefined;
   return {
     port,
@@ -35,8 +38,10 @@ export async function makeServer(): Promise<Server> {
         const args = [
           'src/cli/main.ts',
           'up',
+          '-c',
+          configFile,
           '--data',
-          directory,
+          join(directory, 'data'),
           '--kafka',
           `127.0.0.1:${port}`,
           '--http',
