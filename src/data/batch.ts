@@ -15,9 +15,10 @@
  * I3 row numbers that cross this interface are positions in the batch; `storeRow` maps them to the store.
  */
 import { assert } from '../base/index.ts';
+import type { Columns, Path } from './column.ts';
 import { parseJson } from './json.ts';
 import { printJson } from './print.ts';
-import { type Columns, scanColumns } from './scan.ts';
+import { scanColumns } from './scan.ts';
 import { RecordValue } from './value.ts';
 
 export const BATCH_EVENTS_MAX = 65_536;
@@ -209,7 +210,7 @@ export class EventBatch extends RowsOf {
    * Columns over the store's rows for these paths, extracted together at the first call; undefined when the batch
    * holds records only. Use `storeRow` to address them.
    */
-  columns(paths: readonly (readonly string[])[]): Columns | undefined {
+  columns(paths: readonly Path[]): Columns | undefined {
     if (this.events.isChanged) return undefined;
     const { columns } = this.events;
     if (columns && paths.every(path => columns.has(path))) return columns;

@@ -5,7 +5,8 @@ import { MillraceError, SeededRandom } from '../base/index.ts';
 import { ByteStore, storeOf } from './batch.ts';
 import { parseJson, parseJsonText } from './json.ts';
 import { printJson } from './print.ts';
-import { scanDocuments, TAG } from './scan.ts';
+import { TAG } from './column.ts';
+import { scanDocuments } from './scan.ts';
 import { RecordValue } from './value.ts';
 
 const SAMPLES = [

@@ -1,412 +1,46 @@
 /**
- * The scanner: checks JSON documents completely and extracts the values at some paths as columns, in one pass and
- * without making an object for anything. This file is the plain form, the reference for any faster kernel.
+ * The way to columns: documents of a store are checked and scanned by the kernel of this thread.
  *
- *   paths   a trie of keys: {"user":{"name"}} for user.name; each node that is asked for has a column
- *   column  tag, span (offset and length in the store's bytes) and number of each row
- *
- * Invariants
- * I1 a document is accepted exactly when `parseJson` accepts it: structure, UTF-8, strings, numbers, depth, nothing behind.
- * I2 of duplicate keys the last wins, and with it what lies below: {"user":{"name":1},"user":2} has no user.name.
- * I3 integers within ±2^63 are exact; what does not fit is `text` with its span.
- * I4 nothing is read at or beyond a document's end.
+ * A store whose bytes lie in a registered arena is scanned where it lies, with the reserved part of the thread's range as
+ * scratch. All other bytes pass through a scanner with a small memory of its own, made at the thread's first need.
  */
-import { assert } from '../base/index.ts';
+import { type Arena, assert, makeArenaMemory } from '../base/index.ts';
 import type { ByteStore } from './batch.ts';
-import { JSON_DEPTH_MAX, parseJsonText } from './json.ts';
+import type { Columns, Path } from './column.ts';
+import type { ScanResult } from './reference-scanner.ts';
+import { JsonScanner } from './scanner.ts';
 
-export const TAG = {
-  missing: 0,
-  string: 1,
-  /** A string with escapes: its span is the text between the quotes as it stands. */
-  escaped: 2,
-  int: 3,
-  float: 4,
-  /** A number beyond int64, as text. */
-  text: 5,
-  true: 6,
-  false: 7,
-  null: 8,
-  record: 9,
-  list: 10,
-} as const;
+const PRIVATE_BYTES = 16 * 1024 * 1024;
 
-export class Column {
-  readonly tags: Uint8Array;
-  /** Offset and length; strings without their quotes. */
-  readonly spans: Uint32Array;
-  readonly ints: BigInt64Array;
-  /** The same memory as `ints`: a row has one or the other. */
-  readonly floats: Float64Array;
+/** Scanners of this thread by the memory that they read in place. Scratch only: nothing of a scan outlives its call. */
+const scanners = new WeakMap<ArrayBufferLike, JsonScanner>();
+let privateScanner: JsonScanner | undefined;
 
-  constructor(count: number) {
-    this.tags = new Uint8Array(count);
-    this.spans = new Uint32Array(2 * count);
-    this.ints = new BigInt64Array(count);
-    this.floats = new Float64Array(this.ints.buffer);
-  }
+/** Lets stores over the arena be scanned in place; once a thread, for the arena whose range is its own. */
+export function registerArena(arena: Arena): JsonScanner {
+  const { memory, reserved } = arena;
+  const scanner = new JsonScanner(memory, reserved.offset, reserved.length);
+  scanners.set(memory.buffer, scanner);
+  return scanner;
 }
 
-/** Columns of a store by path. */
-export class Columns {
-  private readonly byPath = new Map<string, Column>();
-
-  get(path: readonly string[]): Column | undefined {
-    return this.byPath.get(keyOf(path));
-  }
-
-  has(path: readonly string[]): boolean {
-    return this.byPath.has(keyOf(path));
-  }
-
-  set(path: readonly string[], column: Column): void {
-    this.byPath.set(keyOf(path), column);
-  }
-
-  paths(): readonly (readonly string[])[] {
-    return [...this.byPath.keys()].map(key => JSON.parse(key) as string[]);
-  }
+export function scannerFor(store: ByteStore): JsonScanner {
+  const registered = scanners.get(store.bytes.buffer);
+  if (registered) return registered;
+  privateScanner ??= new JsonScanner(makeArenaMemory(PRIVATE_BYTES), 0, PRIVATE_BYTES);
+  return privateScanner;
 }
 
-function keyOf(path: readonly string[]): string {
-  return JSON.stringify(path);
-}
-
-interface Node {
-  /** The key's bytes, quotes left out. */
-  readonly key: Uint8Array;
-  readonly text: string;
-  readonly column: Column | undefined;
-  readonly children: Node[];
+/** Checks every span of the store as one document, extracting columns on the way; tells which rows fail. */
+export function scanDocuments(store: ByteStore, paths: readonly Path[]): ScanResult {
+  return scannerFor(store).scan(store, paths);
 }
 
 /** Columns for valid documents; those already there stay. */
-export function scanColumns(store: ByteStore, paths: readonly (readonly string[])[], known?: Columns): Columns {
-  const columns = new Columns();
-  const missing: (readonly string[])[] = [];
+export function scanColumns(store: ByteStore, paths: readonly Path[], known?: Columns): Columns {
+  const missing = paths.filter(path => !known?.has(path));
+  const { columns, defects } = scanDocuments(store, missing);
+  assert(defects.length === 0, 'columns are asked of valid documents only');
   for (const path of known?.paths() ?? []) columns.set(path, known!.get(path)!);
-  for (const path of paths) if (!columns.has(path)) missing.push(path);
-  const defects = scanInto(store, missing, columns);
-  assert(defects.length === 0, 'I1: columns are asked of valid documents only');
   return columns;
-}
-
-export interface Defect {
-  readonly row: number;
-  /** Bytes from the document's start. */
-  readonly position: number;
-}
-
-/** Checks every span of the store as one document, extracting columns on the way; returns the rows that fail. */
-export function scanDocuments(
-  store: ByteStore,
-  paths: readonly (readonly string[])[],
-): { readonly columns: Columns; readonly defects: readonly Defect[] } {
-  const columns = new Columns();
-  const defects = scanInto(store, paths, columns);
-  return { columns, defects };
-}
-
-function scanInto(store: ByteStore, paths: readonly (readonly string[])[], columns: Columns): Defect[] {
-  const root = trieOf(paths, store.count, columns);
-  const walker = new Walker(store.bytes);
-  const defects: Defect[] = [];
-  for (let row = 0; row < store.count; row++) {
-    const start = store.spans[2 * row]!;
-    const failedAt = walker.walk(start, start + store.spans[2 * row + 1]!, root, row);
-    if (failedAt < 0) continue;
-    clear(root, row);
-    defects.push({ row, position: failedAt - start });
-  }
-  return defects;
-}
-
-function trieOf(paths: readonly (readonly string[])[], count: number, columns: Columns): Node {
-  const root: Node = { key: new Uint8Array(0), text: '', column: undefined, children: [] };
-  for (const path of [...paths].sort((a, b) => a.length - b.length)) {
-    const column = new Column(count);
-    columns.set(path, column);
-    let node = root;
-    path.forEach((text, depth) => {
-      let child = node.children.find(candidate => candidate.text === text);
-      const isTarget = depth === path.length - 1;
-      if (!child) {
-        child = { key: Buffer.from(text), text, column: isTarget ? column : undefined, children: [] };
-        node.children.push(child);
-      }
-      node = child;
-    });
-  }
-  return root;
-}
-
-/** A key that appears again: what was found under it before no longer counts (I2). */
-function clear(node: Node, row: number): void {
-  if (node.column) node.column.tags[row] = TAG.missing;
-  for (const child of node.children) clear(child, row);
-}
-
-const FAIL = -1;
-
-/** Positions are absolute; every reader returns the position behind what it read, or FAIL with `at` at the defect. */
-class Walker {
-  private readonly bytes: Uint8Array;
-  private end = 0;
-  private row = 0;
-  private at = 0;
-  private depth = 0;
-  private hasEscape = false;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-
-  /** Position of the defect, or -1 when the document is valid. */
-  walk(start: number, end: number, root: Node, row: number): number {
-    this.end = end;
-    this.row = row;
-    this.depth = 0;
-    const from = this.space(start);
-    const behind = this.value(from, root);
-    if (behind === FAIL) return this.at;
-    const last = this.space(behind);
-    return last === end ? -1 : last;
-  }
-
-  private value(p: number, node: Node | undefined): number {
-    const byte = p < this.end ? this.bytes[p]! : FAIL;
-    const column = node?.column;
-    switch (byte) {
-      case 0x22: {
-        const behind = this.string(p);
-        if (behind !== FAIL && column)
-          this.put(column, this.hasEscape ? TAG.escaped : TAG.string, p + 1, behind - p - 2);
-        return behind;
-      }
-      case 0x7b:
-        return this.nested(p, this.record(p, node), column, TAG.record);
-      case 0x5b:
-        return this.nested(p, this.list(p), column, TAG.list);
-      case 0x74:
-        return this.literal(p, 'true', column, TAG.true);
-      case 0x66:
-        return this.literal(p, 'false', column, TAG.false);
-      case 0x6e:
-        return this.literal(p, 'null', column, TAG.null);
-      default:
-        return this.number(p, column);
-    }
-  }
-
-  private nested(p: number, behind: number, column: Column | undefined, tag: number): number {
-    if (behind !== FAIL && column) this.put(column, tag, p, behind - p);
-    return behind;
-  }
-
-  private record(p: number, node: Node | undefined): number {
-    if (++this.depth > JSON_DEPTH_MAX) return this.fail(p);
-    let q = this.space(p + 1);
-    if (this.bytes[q] === 0x7d && q < this.end) return this.leave(q);
-    for (;;) {
-      if (q >= this.end || this.bytes[q] !== 0x22) return this.fail(q);
-      const keyStart = q + 1;
-      q = this.string(q);
-      if (q === FAIL) return FAIL;
-      const child = node && this.childOf(node, keyStart, q - 1);
-      q = this.space(q);
-      if (q >= this.end || this.bytes[q] !== 0x3a) return this.fail(q);
-      if (child) clear(child, this.row);
-      q = this.value(this.space(q + 1), child);
-      if (q === FAIL) return FAIL;
-      q = this.space(q);
-      if (q >= this.end) return this.fail(q);
-      if (this.bytes[q] === 0x7d) return this.leave(q);
-      if (this.bytes[q] !== 0x2c) return this.fail(q);
-      q = this.space(q + 1);
-    }
-  }
-
-  private list(p: number): number {
-    if (++this.depth > JSON_DEPTH_MAX) return this.fail(p);
-    let q = this.space(p + 1);
-    if (this.bytes[q] === 0x5d && q < this.end) return this.leave(q);
-    for (;;) {
-      q = this.value(q, undefined);
-      if (q === FAIL) return FAIL;
-      q = this.space(q);
-      if (q >= this.end) return this.fail(q);
-      if (this.bytes[q] === 0x5d) return this.leave(q);
-      if (this.bytes[q] !== 0x2c) return this.fail(q);
-      q = this.space(q + 1);
-    }
-  }
-
-  private leave(q: number): number {
-    this.depth--;
-    return q + 1;
-  }
-
-  /** From the opening quote to behind the closing one; sets `hasEscape`. */
-  private string(p: number): number {
-    const { bytes, end } = this;
-    this.hasEscape = false;
-    let q = p + 1;
-    while (q < end) {
-      const byte = bytes[q]!;
-      if (byte === 0x22) return q + 1;
-      if (byte === 0x5c) {
-        this.hasEscape = true;
-        const next = this.escape(q);
-        if (next === FAIL) return FAIL;
-        q = next;
-      } else if (byte < 0x20) return this.fail(q);
-      else if (byte < 0x80) q++;
-      else {
-        const next = this.multibyte(q);
-        if (next === FAIL) return FAIL;
-        q = next;
-      }
-    }
-    return this.fail(end);
-  }
-
-  private escape(q: number): number {
-    const kind = q + 1 < this.end ? this.bytes[q + 1]! : FAIL;
-    if (kind === 0x75) {
-      if (q + 6 > this.end) return this.fail(q);
-      for (let i = q + 2; i < q + 6; i++) if (!isHex(this.bytes[i]!)) return this.fail(q);
-      return q + 6;
-    }
-    const isKnown =
-      kind === 0x22 ||
-      kind === 0x5c ||
-      kind === 0x2f ||
-      kind === 0x62 ||
-      kind === 0x66 ||
-      kind === 0x6e ||
-      kind === 0x72 ||
-      kind === 0x74;
-    return isKnown ? q + 2 : this.fail(q);
-  }
-
-  /** One UTF-8 sequence of two to four bytes: shortest form, no surrogates, at most U+10FFFF. */
-  private multibyte(q: number): number {
-    const { bytes } = this;
-    const lead = bytes[q]!;
-    const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    if (length === 0 || q + length > this.end) return this.fail(q);
-    for (let i = 1; i < length; i++) if ((bytes[q + i]! & 0xc0) !== 0x80) return this.fail(q);
-    const second = bytes[q + 1]!;
-    const isBad =
-      (lead === 0xe0 && second < 0xa0) ||
-      (lead === 0xed && second > 0x9f) ||
-      (lead === 0xf0 && second < 0x90) ||
-      (lead === 0xf4 && second > 0x8f);
-    return isBad ? this.fail(q) : q + length;
-  }
-
-  private number(p: number, column: Column | undefined): number {
-    const { bytes, end } = this;
-    let q = p;
-    if (q < end && bytes[q] === 0x2d) q++;
-    const first = q;
-    q = this.digits(q);
-    if (q === first || (bytes[first] === 0x30 && q > first + 1)) return this.fail(first);
-    let isFloat = false;
-    if (q < end && bytes[q] === 0x2e) {
-      isFloat = true;
-      const from = q + 1;
-      q = this.digits(from);
-      if (q === from) return this.fail(q);
-    }
-    if (q < end && (bytes[q]! | 0x20) === 0x65) {
-      isFloat = true;
-      q++;
-      if (q < end && (bytes[q] === 0x2b || bytes[q] === 0x2d)) q++;
-      const from = q;
-      q = this.digits(from);
-      if (q === from) return this.fail(q);
-    }
-    if (column) this.putNumber(column, p, q, isFloat);
-    return q;
-  }
-
-  private digits(p: number): number {
-    let q = p;
-    while (q < this.end && this.bytes[q]! >= 0x30 && this.bytes[q]! <= 0x39) q++;
-    return q;
-  }
-
-  private literal(p: number, text: string, column: Column | undefined, tag: number): number {
-    for (let i = 0; i < text.length; i++) {
-      if (p + i >= this.end || this.bytes[p + i] !== text.charCodeAt(i)) return this.fail(p + i);
-    }
-    if (column) this.put(column, tag, p, text.length);
-    return p + text.length;
-  }
-
-  private put(column: Column, tag: number, offset: number, length: number): void {
-    column.tags[this.row] = tag;
-    column.spans[2 * this.row] = offset;
-    column.spans[2 * this.row + 1] = length;
-  }
-
-  private putNumber(column: Column, from: number, to: number, isFloat: boolean): void {
-    const text = latin1(this.bytes, from, to);
-    if (isFloat || text === '-0') {
-      this.put(column, TAG.float, from, to - from);
-      column.floats[this.row] = Number(text);
-      return;
-    }
-    const isShort = text.length <= 18;
-    const exact = isShort ? undefined : BigInt(text);
-    if (exact !== undefined && BigInt.asIntN(64, exact) !== exact) {
-      this.put(column, TAG.text, from, to - from);
-      return;
-    }
-    this.put(column, TAG.int, from, to - from);
-    column.ints[this.row] = exact ?? BigInt(text);
-  }
-
-  private childOf(node: Node, from: number, to: number): Node | undefined {
-    if (node.children.length === 0) return undefined;
-    if (this.hasEscape) {
-      const text = parseJsonText(`"${utf8(this.bytes, from, to)}"`);
-      return node.children.find(child => child.text === text);
-    }
-    return node.children.find(child => child.key.length === to - from && this.isKey(child.key, from));
-  }
-
-  private isKey(key: Uint8Array, from: number): boolean {
-    for (let i = 0; i < key.length; i++) if (this.bytes[from + i] !== key[i]) return false;
-    return true;
-  }
-
-  private space(p: number): number {
-    let q = p;
-    while (q < this.end) {
-      const byte = this.bytes[q]!;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-      q++;
-    }
-    return q;
-  }
-
-  private fail(p: number): number {
-    this.at = p;
-    return FAIL;
-  }
-}
-
-function isHex(byte: number): boolean {
-  const letter = byte | 0x20;
-  return (byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x66);
-}
-
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + from, to - from).toString('latin1');
-}
-
-function utf8(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + from, to - from).toString('utf8');
 }

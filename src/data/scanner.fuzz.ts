@@ -1,0 +1,57 @@
+/**
+ * Seeded documents, whole and damaged, through kernel, plain scanner, `parseJson` and JSON.parse with a fatal UTF-8
+ * decoder. Run with `node --test src/data/scanner.fuzz.ts`.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { makeArenaMemory, MillraceError, SeededRandom } from '../base/index.ts';
+import { storeOf } from './batch.ts';
+import { parseJson } from './json.ts';
+import { ReferenceScanner } from './reference-scanner.ts';
+import { JsonScanner } from './scanner.ts';
+import { assertSame, CASE_PATHS, Cases, packed } from './scanner-cases.ts';
+
+const MIB = 1024 * 1024;
+const RUNS = 3_000;
+const ROWS = 40;
+const SEED = 20_261;
+
+function accepts(read: () => unknown, isRefusal: (error: unknown) => boolean): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return false;
+  }
+}
+
+test('kernel, plain scanner, parseJson and JSON.parse accept the same documents and read the same values', () => {
+  const reference = new ReferenceScanner();
+  const memory = makeArenaMemory(2 * MIB);
+  const scanner = new JsonScanner(memory, 0, MIB);
+  const bytes = new Uint8Array(memory.buffer);
+  const cases = new Cases(new SeededRandom(SEED));
+  for (let run = 0; run < RUNS; run++) {
+    const pieces = Array.from({ length: ROWS }, (_, i) => {
+      const text = cases.document();
+      return i % 4 === 0 ? Buffer.from(text) : cases.damaged(text);
+    });
+    const store = packed(pieces, bytes, MIB + (run % 64), run % 5);
+    assertSame(store, CASE_PATHS, reference, scanner);
+    assertSame(storeOf(pieces), CASE_PATHS, reference, scanner);
+    const refused = new Set(scanner.scan(store, []).defects.map(({ row }) => row));
+    pieces.forEach((piece, row) => {
+      const isNative = accepts(
+        () => JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(piece)),
+        error => error instanceof SyntaxError || error instanceof TypeError,
+      );
+      const isOurs = accepts(
+        () => parseJson(piece),
+        error => error instanceof MillraceError,
+      );
+      assert.equal(!refused.has(row), isNative, piece.toString('latin1'));
+      assert.equal(isOurs, isNative, piece.toString('latin1'));
+    });
+  }
+});
