@@ -27,6 +27,8 @@ import {
 import { sniff } from './sniff.ts';
 
 const PENDING_ANSWERS_MAX = 256;
+/** First room for a frame that arrives in parts. */
+const GATHER_BYTES = 262_144;
 const API_VERSIONS_KEY = 18;
 const UNSUPPORTED_VERSION = 35;
 
@@ -119,10 +121,14 @@ export class ClientConnection {
     this.filled = rest.length;
   }
 
-  /** Grows towards the announced size, but never far beyond what has arrived: a lying length costs nothing. */
+  /**
+   * Grows towards the announced size, but never far beyond what has arrived: a lying length costs nothing. The memory is
+   * shared, so that the commit thread writes record batches from where they were gathered.
+   */
   private reserve(length: number, announced: number): void {
     if (length <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(length, Math.min(announced, Math.max(65_536, length * 4))));
+    const bytes = Math.max(length, Math.min(announced, Math.max(GATHER_BYTES, length * 4)));
+    const grown = new Uint8Array(new SharedArrayBuffer(bytes));
     grown.set(this.buffer.subarray(0, this.filled));
     this.buffer = grown;
   }

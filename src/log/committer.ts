@@ -166,7 +166,7 @@ export class Committer {
       return entry;
     });
     this.stats.bodyBytes += bodyBytes;
-    return { head, bodies: appends.map(append => forThread(append.batch)), placed, end: at };
+    return { head, bodies: appends.map(append => append.batch), placed, end: at };
   }
 
   private checkpointFrame(file: FileIndex, position: number): Uint8Array {
@@ -275,8 +275,10 @@ export class Committer {
   }
 }
 
-/** Views of shared memory travel as they are; a view of a larger private buffer would be cloned with all of it. */
+/** Views of shared memory travel as they are; private bytes are copied into shared memory once, instead of cloned. */
 function forThread(piece: Uint8Array): Uint8Array {
-  const isShared = piece.buffer instanceof SharedArrayBuffer;
-  return isShared || piece.byteLength === piece.buffer.byteLength ? piece : Uint8Array.from(piece);
+  if (piece.buffer instanceof SharedArrayBuffer) return piece;
+  const shared = new Uint8Array(new SharedArrayBuffer(piece.length));
+  shared.set(piece);
+  return shared;
 }
