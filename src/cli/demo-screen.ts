@@ -51,7 +51,13 @@ export class DemoScreen {
     const rate = Math.round(((this.demo.acknowledged - this.lastSent) / (now - this.lastMs)) * 1_000);
     this.lastSent = this.demo.acknowledged;
     this.lastMs = now;
-    const text = `  in ${number(rate)}/s, ${number(this.demo.acknowledged)} acknowledged\n${ledgerText(this.app.reports())}`;
+    const whole = `  in ${number(rate)}/s, ${number(this.demo.acknowledged)} acknowledged\n${ledgerText(this.app.reports())}`;
+    // A line that wraps would be two on the screen, and the next drawing would begin at the wrong place.
+    const width = isLive ? process.stderr.columns : Number.POSITIVE_INFINITY;
+    const text = whole
+      .split('\n')
+      .map(line => line.slice(0, width))
+      .join('\n');
     if (isLive && this.drawn > 0) process.stderr.write(`\x1b[${this.drawn}A\x1b[J`);
     note(text);
     this.drawn = text.split('\n').length;
@@ -60,16 +66,12 @@ export class DemoScreen {
 
 export function ledgerText(reports: Reports): string {
   const rows: string[][] = [
-    ['', 'stage', 'in', 'passed', 'filtered', 'delivered', 'given back', 'retried', 'dead letters', 'held', ''],
+    ['', 'stage', 'in', 'passed', 'filtered', 'delivered', 'given back', 'retried', 'dead letters', 'held'],
   ];
+  const troubles: string[] = [];
   for (const report of reports) {
     for (const line of report.ledger) {
       const health = report.health.find(({ stageId }) => stageId === line.stageId);
-      const mark = !health
-        ? ''
-        : health.isUp
-          ? '● up'
-          : `◌ ${health.reason}, next try in ${((health.nextTryMs ?? 0) / 1_000).toFixed(1)} s`;
       const name = `${report.pipelineId}/${line.stageId} ${line.name}${line.endpoint === undefined ? '' : ` ${line.endpoint}`}`;
       const counts = [
         line.received,
@@ -81,11 +83,19 @@ export function ledgerText(reports: Reports): string {
         line.deadLettered,
         line.held,
       ];
-      rows.push(['', name, ...counts.map(count => (count === 0 ? '·' : number(count))), mark]);
+      rows.push([
+        !health ? '' : health.isUp ? '●' : '◌',
+        name,
+        ...counts.map(count => (count === 0 ? '·' : number(count))),
+      ]);
+      if (health && !health.isUp) {
+        const next = ((health.nextTryMs ?? 0) / 1_000).toFixed(1);
+        troubles.push(`  ◌ ${line.endpoint}: ${health.reason}, next try in ${next} s; the others carry its share`);
+      }
     }
-    if (report.reason !== undefined) rows.push(['', palette.error(report.reason)]);
+    if (report.reason !== undefined) troubles.push(palette.error(`  ${report.pipelineId}: ${report.reason}`));
   }
-  return table(rows);
+  return [table(rows), ...troubles].join('\n');
 }
 
 /** The final ledger: every line must add up. */
