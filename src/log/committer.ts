@@ -1,19 +1,28 @@
 /**
  * Group commit: everything that arrived while the last commit ran goes into the next frame.
  *
- *   add ─► pending ─► frame in flight (commit thread: write, sync) ─► applied: index, synced ends, states, answers
+ *   add ─► pending ─► frame under way (commit thread: write, sync) ─► applied: index, states, synced ends, answers
+ *
+ * A file that has reached its size gets its footer, and the next frame begins a new one with a checkpoint in front of its
+ * own entries. One job is under way at a time: a frame, a footer or a manifest.
  *
  * Invariants
- * I1 one frame is in flight; its units are applied in the order in which they were added.
+ * I1 units are applied in the order in which they were added.
  * I2 a unit is answered only after the sync that covers it, and refused only when nothing of it will ever be applied.
- * I3 when a frame fails, everything pending behind it fails too: its offsets would leave a gap.
+ * I3 when a frame fails, every append behind it fails too: its offsets would leave a gap. Units without appends are tried
+ *    again once when the reserve has made space.
+ * I4 lsn and manifest generation count what is durable: a failed attempt's number is used again.
  */
-import type { Io, MillraceError, Thread } from '../base/index.ts';
+import { type Io, type MillraceError, messageOf, type Thread } from '../base/index.ts';
 import type { CommitJob, CommitReport } from './commit-thread.ts';
 import { logErrors } from './errors.ts';
 import { FileIndex } from './file-index.ts';
+import { encodeFooter, type Footer } from './footer.ts';
 import { encodeFileHeader, FILE_HEADER_BYTES, FrameBuilder } from './frame.ts';
+import { journalPath } from './journal-reader.ts';
+import { encodeManifest } from './manifest.ts';
 import type { Partition } from './partition.ts';
+import { Staging } from './staging.ts';
 import type { StateChange, StateTables } from './state-tables.ts';
 
 export interface AppendPart {
@@ -22,9 +31,12 @@ export interface AppendPart {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly maxTimestamp: number;
+  /** -1 when the producer is not idempotent. */
   readonly producerId: number;
-  /** Gives the batch's memory back. */
-  release?(): void;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  /** Whose memory the batch is; told once it is no longer needed. */
+  readonly owner: { release(): void } | undefined;
 }
 
 /** What is durable together. */
@@ -38,49 +50,74 @@ export interface Unit {
 export interface CommitterHost {
   readonly directory: string;
   readonly fileBytesMax: number;
-  /** First frame of a new file. */
-  checkpoint(): Uint8Array;
   readonly states: StateTables;
+  checkpoint(): Uint8Array;
+  /** Files that the log consists of, ascending; the active one is added with its first frame. */
+  files(): readonly FileIndex[];
   addFile(file: FileIndex): void;
-  /** The store takes no more writes; `isFull` when only space is missing. */
-  refused(error: MillraceError, isFull: boolean): void;
-}
-
-interface Placed {
-  readonly append: AppendPart;
-  readonly position: number;
+  sealed(file: FileIndex): void;
+  /** The store takes no more writes; `isFull` when only space is missing. True when space has been made. */
+  refused(error: MillraceError, isFull: boolean): boolean;
 }
 
 export interface CommitStats {
   frames: number;
   bodyBytes: number;
   writtenBytes: number;
+  /** Of all syncs together, and of the last one. */
   syncMs: number;
+  lastSyncMs: number;
 }
+
+type Flight =
+  | {
+      readonly kind: 'frame';
+      readonly units: readonly Unit[];
+      readonly appends: readonly AppendPart[];
+      readonly bodiesPosition: number;
+      readonly end: number;
+    }
+  | { readonly kind: 'seal'; readonly footer: Footer }
+  | { readonly kind: 'manifest'; readonly done: readonly (() => void)[] };
 
 export class Committer {
   private readonly io: Io;
   private readonly host: CommitterHost;
   private readonly thread: Thread;
+  private readonly staging = new Staging();
   private pending: Unit[] = [];
-  private inFlight: { units: readonly Unit[]; placed: readonly Placed[]; file: FileIndex; end: number } | undefined;
+  private flight: Flight | undefined;
   private file: FileIndex;
   private lsn: number;
+  private generation: number;
   /** The active file's place on disk is made by the next frame. */
-  private isFileNew: boolean;
+  private isFileNew = true;
+  private isRollWanted = false;
+  private isClosing = false;
   private writable: (() => void)[] = [];
-  private sealJob: FileIndex | undefined;
+  private manifestWaiters: (() => void)[] = [];
+  private idle: (() => void)[] = [];
   pendingBytes = 0;
-  readonly stats: CommitStats = { frames: 0, bodyBytes: 0, writtenBytes: 0, syncMs: 0 };
+  readonly stats: CommitStats = { frames: 0, bodyBytes: 0, writtenBytes: 0, syncMs: 0, lastSyncMs: 0 };
 
-  constructor(io: Io, host: CommitterHost, start: { readonly sequence: number; readonly lsn: number }) {
+  constructor(
+    io: Io,
+    host: CommitterHost,
+    start: { readonly nextSequence: number; readonly lsn: number; readonly manifestGeneration: number },
+  ) {
     this.io = io;
     this.host = host;
     this.lsn = start.lsn;
-    this.file = this.newFile(start.sequence);
-    this.isFileNew = true;
+    this.generation = start.manifestGeneration;
+    this.file = this.newFile(start.nextSequence);
     this.thread = io.threads.start(new URL('./commit-thread.ts', import.meta.url), undefined, 'millrace-commit');
     this.thread.onMessage(report => this.reported(report as CommitReport));
+    this.thread.onExit(error => {
+      if (this.isClosing) return;
+      const message = error ? messageOf(error) : 'the commit thread ended';
+      this.refused(this.flight, { isDone: false, message, isFatal: true });
+      this.next();
+    });
   }
 
   get activeFile(): FileIndex {
@@ -91,7 +128,7 @@ export class Committer {
     for (const { batch } of unit.appends) this.pendingBytes += batch.length;
     this.pending.push(unit);
     // What one turn of the event loop brings shares a frame.
-    if (!this.inFlight && this.pending.length === 1) queueMicrotask(() => this.start());
+    if (!this.flight && this.pending.length === 1) queueMicrotask(() => this.next());
   }
 
   /** Calls back when less than `bytes` are pending. */
@@ -100,164 +137,217 @@ export class Committer {
     else this.writable.push(callback);
   }
 
-  /** Resolves when everything added so far is settled. */
-  drain(): Promise<void> {
-    if (!this.inFlight && this.pending.length === 0) return Promise.resolve();
+  /** The next frame begins a new file. */
+  roll(): void {
+    this.isRollWanted = !this.isFileNew;
+  }
+
+  /** Resolves when a manifest of the files as they are now is durable; never when writing has ended. */
+  saveManifest(): Promise<void> {
     return new Promise(resolve => {
-      this.add({ appends: [], states: [], applied: resolve, failed: () => resolve() });
+      this.manifestWaiters.push(resolve);
+      queueMicrotask(() => this.next());
     });
   }
 
-  async close(): Promise<void> {
+  /** Settles everything added so far, seals the active file, and ends the thread. */
+  async close(isRefused: boolean): Promise<void> {
+    if (!isRefused) {
+      await this.whenIdle();
+      if (!this.isFileNew) {
+        this.seal(true);
+        await this.whenIdle();
+      }
+    }
+    this.isClosing = true;
     this.thread.post('close');
     await this.thread.stop();
   }
 
-  /** Drops what waits and undoes its reservations: the store refuses writes. */
-  failPending(error: MillraceError): void {
-    const units = this.pending;
-    this.pending = [];
-    this.fail(units, error);
+  private whenIdle(): Promise<void> {
+    if (!this.flight && this.pending.length === 0) return Promise.resolve();
+    return new Promise(resolve => this.idle.push(resolve));
   }
 
-  private start(): void {
-    if (this.inFlight || this.pending.length === 0) return;
-    if (!this.isFileNew && this.file.endPosition >= this.host.fileBytesMax) {
-      this.seal();
-      return;
+  private next(): void {
+    if (this.flight) return;
+    if (this.manifestWaiters.length > 0) {
+      this.flight = { kind: 'manifest', done: this.manifestWaiters };
+      this.manifestWaiters = [];
+      this.staging.reset();
+      this.post(0, this.encodeManifest());
+    } else if (this.pending.length > 0) {
+      const isDue = this.isRollWanted || this.file.endPosition >= this.host.fileBytesMax;
+      if (!this.isFileNew && isDue) this.seal(false);
+      else this.startFrame();
+    } else if (this.idle.length > 0) {
+      const waiting = this.idle;
+      this.idle = [];
+      for (const wake of waiting) wake();
     }
-    const units = this.pending;
-    this.pending = [];
-    const { file } = this;
-    const pieces: Uint8Array[] = [];
-    let position = file.endPosition;
-    if (this.isFileNew) {
-      pieces.push(encodeFileHeader(file.sequence, this.io.clock.now()), this.checkpointFrame(file, FILE_HEADER_BYTES));
-      position = FILE_HEADER_BYTES + pieces[1]!.length;
-    }
-    const { head, bodies, placed, end } = this.frame(units, file, position);
-    pieces.push(head, ...bodies);
-    this.inFlight = { units, placed, file, end };
-    this.stats.frames++;
-    this.stats.writtenBytes += end - (this.isFileNew ? 0 : file.endPosition);
-    this.post({ pieces, position: this.isFileNew ? 0 : file.endPosition, isNew: this.isFileNew, path: file.path });
   }
 
-  private frame(
-    units: readonly Unit[],
-    file: FileIndex,
-    position: number,
-  ): { head: Uint8Array; bodies: Uint8Array[]; placed: Placed[]; end: number } {
-    const builder = new FrameBuilder();
+  private startFrame(): void {
+    const { file, isFileNew, staging } = this;
+    const units = this.pending;
+    this.pending = [];
+    staging.reset();
+    if (isFileNew) encodeFileHeader(staging.buffer, staging.reserve(FILE_HEADER_BYTES), file.sequence, this.now());
+    const start = staging.length;
+    const position = isFileNew ? FILE_HEADER_BYTES : file.endPosition;
+    const builder = new FrameBuilder(staging);
+    if (isFileNew) {
+      builder.checkpoint(this.host.checkpoint());
+      for (const { key, table, value } of this.host.states.all()) builder.state(table, key, value);
+    }
     for (const unit of units) {
-      for (const { table, key, value } of unit.states) builder.state(table, key, value);
+      for (const { key, table, value } of unit.states) builder.state(table, key, value);
     }
-    const appends = units.flatMap(unit => unit.appends);
-    // Stable: batches of one partition keep their order and lie side by side.
-    if (appends.length > 1) appends.sort((a, b) => a.partition.id - b.partition.id);
-    for (const { partition, batch, baseOffset, lastOffset, maxTimestamp } of appends) {
-      builder.append(partition.id, lastOffset - baseOffset, maxTimestamp, batch);
+    const appends = appendsOf(units);
+    for (const append of appends) {
+      const { baseOffset, batch, lastOffset, maxTimestamp, partition } = append;
+      builder.append(partition.id, lastOffset - baseOffset, maxTimestamp, batch, append);
     }
-    const { head, bodyBytes } = builder.finish(file.sequence, ++this.lsn, position);
-    let at = position + head.length;
-    const placed = appends.map(append => {
-      const entry = { append, position: at };
-      at += append.batch.length;
-      return entry;
-    });
-    this.stats.bodyBytes += bodyBytes;
-    return { head, bodies: appends.map(append => append.batch), placed, end: at };
+    const bodiesPosition = position + builder.finish(file.sequence, this.lsn + 1, position);
+    staging.addOwn(isFileNew ? 0 : start, staging.length);
+    let end = bodiesPosition;
+    for (const { batch } of appends) {
+      staging.add(batch);
+      end += batch.length;
+    }
+    this.flight = { kind: 'frame', units, appends, bodiesPosition, end };
+    this.post(isFileNew ? 0 : position, isFileNew ? this.encodeManifest(file) : undefined);
   }
 
-  private checkpointFrame(file: FileIndex, position: number): Uint8Array {
-    const builder = new FrameBuilder();
-    builder.checkpoint(this.host.checkpoint());
-    for (const { table, key, value } of this.host.states.all()) builder.state(table, key, value);
-    return builder.finish(file.sequence, ++this.lsn, position).head;
+  /** Writes the footer. `isLast` says in the manifest that the file ends here. */
+  private seal(isLast: boolean): void {
+    const footer = encodeFooter(this.file);
+    this.flight = { kind: 'seal', footer };
+    this.staging.reset();
+    this.staging.add(footer.bytes);
+    this.post(this.file.endPosition, isLast ? this.encodeManifest() : undefined);
   }
 
-  /** Writes the footer; the next frame begins a new file. */
-  private seal(): void {
-    const { file } = this;
-    const footer = file.encodeFooter();
-    this.sealJob = file;
-    this.inFlight = { units: [], placed: [], file, end: file.endPosition };
-    this.stats.writtenBytes += footer.length;
-    this.post({ pieces: [footer], position: file.endPosition, isNew: false, path: file.path });
+  private post(position: number, manifest: CommitJob['manifest']): void {
+    const { file, host, isFileNew, staging } = this;
+    const job: CommitJob = {
+      directory: host.directory,
+      path: file.path,
+      isNew: isFileNew,
+      position,
+      ranges: staging.ranges,
+      memories: staging.takeUnannounced(),
+      manifest,
+    };
+    this.thread.post(job);
   }
 
-  private post(job: Omit<CommitJob, 'directory'>): void {
-    this.thread.post({ ...job, directory: this.host.directory, pieces: job.pieces.map(forThread) });
+  private encodeManifest(active?: FileIndex): NonNullable<CommitJob['manifest']> {
+    const generation = this.generation + 1;
+    const isActive = (file: FileIndex): boolean => file === this.file && !this.isSealing;
+    const files = this.host.files().map(file => ({
+      sequence: file.sequence,
+      end: isActive(file) ? -1 : file.endPosition,
+    }));
+    if (active) files.push({ sequence: active.sequence, end: -1 });
+    return { generation, bytes: encodeManifest({ generation, files }) };
+  }
+
+  private get isSealing(): boolean {
+    return this.flight?.kind === 'seal';
   }
 
   private reported(report: CommitReport): void {
-    const flight = this.inFlight;
+    const { flight } = this;
     if (!flight) return;
-    this.inFlight = undefined;
-    if (!report.isDone) {
-      this.refused(flight.units, report);
-      return;
-    }
-    this.stats.syncMs += report.syncMs;
-    if (this.sealJob) {
-      this.sealJob.isSealed = true;
-      this.sealJob = undefined;
-      this.file = this.newFile(flight.file.sequence + 1);
-      this.isFileNew = true;
-    } else this.apply(flight);
-    if (this.pending.length > 0) this.start();
+    this.flight = undefined;
+    if (report.isDone) {
+      this.stats.syncMs += report.syncMs;
+      this.stats.lastSyncMs = report.syncMs;
+      if (flight.kind === 'frame') this.apply(flight);
+      else if (flight.kind === 'seal') this.sealed(flight.footer);
+      else this.generation++;
+      if (flight.kind === 'manifest') for (const done of flight.done) done();
+    } else if (flight.kind === 'seal' && !report.isFatal) {
+      // No space for the footer: the file does without, its entries stay in memory.
+      this.beginFile();
+    } else this.refused(flight, report);
+    this.next();
   }
 
-  private apply(flight: { units: readonly Unit[]; placed: readonly Placed[]; file: FileIndex; end: number }): void {
-    const { file, placed, units } = flight;
+  private sealed(footer: Footer): void {
+    const { file } = this;
+    this.stats.writtenBytes += footer.bytes.length;
+    for (const [id, stored] of footer.stored) file.parts.get(id)!.stored = stored;
+    this.host.sealed(file);
+    this.beginFile();
+  }
+
+  private beginFile(): void {
+    this.file = this.newFile(this.file.sequence + 1);
+    this.isFileNew = true;
+    this.isRollWanted = false;
+  }
+
+  private apply(flight: Extract<Flight, { kind: 'frame' }>): void {
+    const { file, stats } = this;
+    const { appends, units } = flight;
+    stats.frames++;
+    stats.bodyBytes += flight.end - flight.bodiesPosition;
+    stats.writtenBytes += flight.end - file.endPosition;
+    this.lsn++;
     file.endPosition = flight.end;
     if (this.isFileNew) {
       this.isFileNew = false;
+      this.generation++;
       this.host.addFile(file);
     }
-    for (const { append, position } of placed) {
-      const { partition, baseOffset, lastOffset, batch, maxTimestamp } = append;
+    let position = flight.bodiesPosition;
+    for (const { baseOffset, batch, lastOffset, maxTimestamp, partition, producerId } of appends) {
       if (partition.files.at(-1) !== file) partition.files.push(file);
       file.add(partition.id, baseOffset, lastOffset, position, batch.length, maxTimestamp);
-      if (append.producerId >= 0) partition.producers.markSynced(append.producerId, baseOffset);
+      if (producerId >= 0) partition.producers.markSynced(producerId);
+      position += batch.length;
       this.pendingBytes -= batch.length;
     }
     for (const unit of units) {
       for (const change of unit.states) this.host.states.apply(change);
     }
+    for (const { lastOffset, partition } of appends) partition.syncedEnd = lastOffset + 1;
     // Answers first, then waiting readers: both see the new end.
-    for (const { append } of placed) append.partition.syncedEnd = append.lastOffset + 1;
     for (const unit of units) {
-      for (const append of unit.appends) append.release?.();
+      for (const { owner } of unit.appends) owner?.release();
       unit.applied();
     }
-    for (const { append } of placed) append.partition.advanceTo(append.partition.syncedEnd);
+    for (const { partition } of appends) partition.advanced();
     this.wakeWritable();
   }
 
-  private refused(units: readonly Unit[], report: Extract<CommitReport, { isDone: false }>): void {
-    this.sealJob = undefined;
+  private refused(flight: Flight | undefined, report: Extract<CommitReport, { isDone: false }>): void {
     const error = report.isFatal
       ? logErrors.writeFailed({ file: this.file.path, reason: report.message })
       : logErrors.diskFull({ directory: this.host.directory });
-    const behind = this.pending;
+    const waiting = [...(flight?.kind === 'frame' ? flight.units : []), ...this.pending];
     this.pending = [];
-    this.fail([...units, ...behind], error);
-    this.host.refused(error, !report.isFatal);
+    this.flight = undefined;
+    const hasSpace = this.host.refused(error, !report.isFatal);
+    const isKept = (unit: Unit): boolean => hasSpace && unit.appends.length === 0;
+    this.fail(
+      waiting.filter(unit => !isKept(unit)),
+      error,
+    );
+    this.pending.push(...waiting.filter(isKept));
+    if (flight?.kind === 'manifest' && hasSpace) this.manifestWaiters.push(...flight.done);
   }
 
   private fail(units: readonly Unit[], error: MillraceError): void {
-    const touched = new Set<Partition>();
     for (const unit of units) {
-      for (const append of unit.appends) {
-        touched.add(append.partition);
-        this.pendingBytes -= append.batch.length;
-        append.release?.();
+      for (const { batch, owner, partition } of unit.appends) {
+        partition.nextOffset = partition.syncedEnd;
+        partition.producers.forgetUnsynced();
+        this.pendingBytes -= batch.length;
+        owner?.release();
       }
-    }
-    for (const partition of touched) {
-      partition.nextOffset = partition.syncedEnd;
-      partition.producers.forgetUnsynced();
     }
     for (const unit of units) unit.failed(error);
     this.wakeWritable();
@@ -270,15 +360,17 @@ export class Committer {
   }
 
   private newFile(sequence: number): FileIndex {
-    const name = String(sequence).padStart(10, '0');
-    return new FileIndex(sequence, `${this.host.directory}/${name}.mrj`, 0);
+    return new FileIndex(sequence, journalPath(this.host.directory, sequence), 0);
+  }
+
+  private now(): number {
+    return this.io.clock.now();
   }
 }
 
-/** Views of shared memory travel as they are; private bytes are copied into shared memory once, instead of cloned. */
-function forThread(piece: Uint8Array): Uint8Array {
-  if (piece.buffer instanceof SharedArrayBuffer) return piece;
-  const shared = new Uint8Array(new SharedArrayBuffer(piece.length));
-  shared.set(piece);
-  return shared;
+/** Batches of one partition keep their order and lie side by side. */
+function appendsOf(units: readonly Unit[]): AppendPart[] {
+  const appends: AppendPart[] = [];
+  for (const unit of units) for (const append of unit.appends) appends.push(append);
+  return appends.length > 1 ? appends.sort((a, b) => a.partition.id - b.partition.id) : appends;
 }

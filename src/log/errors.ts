@@ -21,7 +21,7 @@ export const logErrors = defineErrors({
     code: 'MR5003',
     text: 'damage in {file} at byte {position}: {reason}',
     exit: 1,
-    help: 'Valid data follows, so this is no torn tail and nothing was cut. Run `millrace log check`, restore the file from a copy if there is one.',
+    help: 'This is no torn tail, so nothing was cut. Run `millrace log check`, restore the file from a copy if there is one.',
   },
   corruptRead: {
     code: 'MR5004',
@@ -68,5 +68,18 @@ export const logErrors = defineErrors({
     kafka: 56,
     exit: 1,
     help: 'See the first error in the log of the process; start anew when its cause is mended.',
+  },
+  offsetBeyondEnd: {
+    code: 'MR5011',
+    text: 'offset {offset} is not in {topic}/{partition}, which holds {start} to {end}',
+    kafka: 1,
+    exit: 1,
+    help: 'Choose an offset between the first one kept and the end.',
+  },
+  missingOffsets: {
+    code: 'MR5012',
+    text: 'offsets {from} to {to} of {topic}/{partition} are missing from the journal, expected near {file}',
+    exit: 1,
+    help: 'A journal file was removed or cut. Run `millrace log check`, restore the file from a copy if there is one.',
   },
 });

@@ -6,24 +6,31 @@
  *
  * State tables keep everything else that must survive: topics, log starts, producer ids, and what other parts put in.
  *
- * Not here: settling (rewriting files for compaction and mixed lifetimes) will be a file of its own beside `retention.ts`
- * that replaces sealed files; the lock on the data directory is the process's (`app`).
+ * Files in the directory: `NNNNNNNNNN.mrj` (frame.ts, footer.ts), `manifest-0` and `-1` (manifest.ts), `reserve`
+ * (space.ts). The lock on the directory is the process's (`app`), not the log's.
  *
  * Invariants
  * I1 an append resolves after the sync that covers it; reads never see beyond the synced end.
  * I2 topics, log starts and state changes are durable before their promises resolve.
- * I3 a file is unlinked only when no partition has a live batch in it, after a delay that lets running reads finish.
+ * I3 a file is unlinked only when no partition has a live batch in it and a manifest without it is durable, after a delay
+ *    that lets running reads finish.
  */
-import { type File, type Io, messageOf, type MillraceError, type Timer } from '../base/index.ts';
-import { BatchHeader, RecordCursor } from '../wire/records/index.ts';
-import { Committer, type CommitStats } from './committer.ts';
+import { assert, type Io, messageOf, type MillraceError, type Timer } from '../base/index.ts';
+import { BatchHeader } from '../wire/records/index.ts';
+import { decodeCheckpoint, encodeCheckpoint, type StoredPartition } from './checkpoint.ts';
+import { type AppendPart, type CommitStats, Committer } from './committer.ts';
 import { logErrors } from './errors.ts';
-import type { Entries, FileIndex } from './file-index.ts';
-import type { FrameEntry } from './frame.ts';
-import { Partition, Topic } from './partition.ts';
-import type { AppendResult, EncodedProducer } from './producer-state.ts';
+import type { FileIndex } from './file-index.ts';
+import type { AppendEntry } from './frame.ts';
+import { IndexCache } from './index-cache.ts';
+import type { Partition, Topic } from './partition.ts';
+import type { AppendResult } from './producer-state.ts';
+import { type Extent, OpenFiles, Reads, type TimedOffset } from './reads.ts';
 import { recover } from './recovery.ts';
+import { isDead, retentionOf, retentionStart } from './retention.ts';
+import { Reserve } from './space.ts';
 import { type StateChange, StateTables } from './state-tables.ts';
+import { META, Topics } from './topics.ts';
 
 export interface LogSettings {
   readonly directory: string;
@@ -35,6 +42,10 @@ export interface LogSettings {
   readonly unlinkDelayMs: number;
   readonly retentionCheckMs: number;
   readonly producerExpiryMs: number;
+  /** Batches of sealed files whose places are kept in memory, about 40 bytes each. */
+  readonly indexEntriesMax: number;
+  /** Space kept for the time when the disk is full. */
+  readonly reserveBytes: number;
 }
 
 export const LOG_DEFAULTS: Omit<LogSettings, 'directory'> = {
@@ -43,70 +54,61 @@ export const LOG_DEFAULTS: Omit<LogSettings, 'directory'> = {
   unlinkDelayMs: 60_000,
   retentionCheckMs: 30_000,
   producerExpiryMs: 86_400_000,
+  indexEntriesMax: 1_000_000,
+  reserveBytes: 16 * 1024 * 1024,
 };
-
-/** Whole batches of one partition that lie side by side in a file. */
-export interface Extent {
-  readonly path: string;
-  readonly position: number;
-  readonly length: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-}
 
 /** Memory of a batch that is given back when the batch is durable or refused. */
 export interface BatchOwner {
   release(): void;
 }
 
-interface Checkpoint {
-  readonly partitions: readonly {
-    readonly id: number;
-    readonly end: number;
-    readonly producers: readonly EncodedProducer[];
-  }[];
+/** One record batch to append. */
+export interface Append {
+  readonly partition: Partition;
+  /** One complete, validated batch; its offsets are written in place. */
+  readonly batch: Uint8Array;
+  readonly owner?: BatchOwner | undefined;
+  /** The broker's time in place of the producer's; -1 keeps the producer's. */
+  readonly appendTimeMs?: number;
 }
 
-interface StoredTopic {
-  readonly id: string;
-  readonly partitions: readonly number[];
-  readonly configs: Readonly<Record<string, string>>;
-}
-
-const TOPICS = 'topics';
-const STARTS = 'log-starts';
-const META = 'meta';
 const PRODUCER_IDS = 'producer-ids';
 const PRODUCER_BLOCK = 1_000;
+const CLUSTER_ID = 'cluster-id';
 const FULL_PROBE_MS = 1_000;
-/** Space that must be free before writes resume. */
-const RESUME_BYTES = 32 * 1024 * 1024;
 
 export class Log {
   readonly settings: LogSettings;
   readonly states = new StateTables();
   clusterId = '';
-  /** Bytes of a torn tail that recovery left out. */
+  /** Bytes of a torn tail that recovery cut off. */
   tornBytes = 0;
   /** Called once when the log refuses all further writes for good. */
   onFatal: (error: MillraceError) => void = () => undefined;
   private readonly io: Io;
-  private readonly topicsByName = new Map<string, Topic>();
-  private readonly topicsById = new Map<string, Topic>();
-  private readonly partitionsById = new Map<number, Partition>();
+  private readonly topicMap: Topics;
+  private readonly openFiles: OpenFiles;
+  private readonly cache: IndexCache;
+  private readonly reads: Reads;
+  private readonly reserve: Reserve;
   private files: FileIndex[] = [];
-  private readonly openFiles = new Map<string, File>();
   private committer!: Committer;
   private refusal: { readonly error: MillraceError; readonly isFull: boolean } | undefined;
-  private nextPartitionId = 1;
   private nextProducerId = 0;
   private producerIdsEnd = 0;
+  private producerBlock: Promise<void> | undefined;
   private readonly timers = new Set<Timer>();
   private isClosed = false;
 
   private constructor(io: Io, settings: LogSettings) {
     this.io = io;
     this.settings = settings;
+    this.topicMap = new Topics(this.states, io.random, states => this.change(states));
+    this.openFiles = new OpenFiles(io.files);
+    this.cache = new IndexCache(settings.indexEntriesMax);
+    this.reads = new Reads(this.openFiles, this.cache);
+    this.reserve = new Reserve(io.files, settings.directory, settings.reserveBytes);
   }
 
   static async open(io: Io, settings: Partial<LogSettings> & { readonly directory: string }): Promise<Log> {
@@ -120,66 +122,46 @@ export class Log {
   }
 
   topics(): IterableIterator<Topic> {
-    return this.topicsByName.values();
+    return this.topicMap.byName.values();
   }
 
   topic(namespace: string, name: string): Topic | undefined {
-    return this.topicsByName.get(nameKey(namespace, name));
+    return this.topicMap.get(namespace, name);
   }
 
   topicById(id: string): Topic | undefined {
-    return this.topicsById.get(id);
+    return this.topicMap.byId.get(id);
   }
 
-  async createTopic(
+  createTopic(
     namespace: string,
     name: string,
     partitions: number,
     configs: ReadonlyMap<string, string> = new Map(),
   ): Promise<Topic> {
-    if (this.topic(namespace, name)) throw logErrors.topicExists({ topic: name });
-    const id = Buffer.from(this.io.random.bytes(16)).toString('hex');
-    const topic = new Topic(namespace, name, id, configs);
-    for (let index = 0; index < partitions; index++) topic.partitions.push(this.newPartition(topic, index));
-    // Visible at once, so that nobody creates it twice; taken back if it does not become durable.
-    this.register(topic);
-    try {
-      await this.change([this.storedTopic(topic), this.highestPartitionId()]);
-    } catch (error) {
-      this.unregister(topic);
-      throw error;
-    }
-    return topic;
+    return this.topicMap.create(namespace, name, partitions, configs);
   }
 
   async deleteTopic(topic: Topic): Promise<void> {
-    const starts = topic.partitions.map(partition => ({ table: STARTS, key: String(partition.id), value: undefined }));
-    await this.change([{ table: TOPICS, key: nameKey(topic.namespace, topic.name), value: undefined }, ...starts]);
-    topic.isDeleted = true;
-    this.unregister(topic);
-    for (const partition of topic.partitions) partition.wakeAll();
+    await this.topicMap.delete(topic);
     this.dropDeadFiles();
   }
 
-  async addPartitions(topic: Topic, count: number): Promise<void> {
-    const added: Partition[] = [];
-    for (let index = topic.partitions.length; index < count; index++) added.push(this.newPartition(topic, index));
-    const ids = [...topic.partitions, ...added];
-    await this.change([this.storedTopic(topic, topic.configs, ids), this.highestPartitionId()]);
-    topic.partitions.push(...added);
-    for (const partition of added) this.partitionsById.set(partition.id, partition);
+  addPartitions(topic: Topic, count: number): Promise<void> {
+    return this.topicMap.addPartitions(topic, count);
   }
 
-  async setConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
-    await this.change([this.storedTopic(topic, configs)]);
-    topic.configs = configs;
+  setConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
+    return this.topicMap.setConfigs(topic, configs);
   }
 
   /** Moves the first offset that can be read; never back. */
   async setLogStart(partition: Partition, offset: number): Promise<void> {
-    if (offset <= partition.startOffset) return;
-    await this.change([{ table: STARTS, key: String(partition.id), value: Buffer.from(String(offset)) }]);
-    partition.startOffset = Math.max(partition.startOffset, offset);
+    if (offset > partition.syncedEnd) {
+      const { index, startOffset: start, syncedEnd: end, topic } = partition;
+      throw logErrors.offsetBeyondEnd({ offset, topic: topic.name, partition: index, start, end });
+    }
+    await this.topicMap.setStart(partition, offset);
     this.dropDeadFiles();
   }
 
@@ -198,50 +180,25 @@ export class Log {
    * the offsets of the first.
    */
   append(partition: Partition, batch: Uint8Array, owner?: BatchOwner, appendTimeMs = -1): Promise<AppendResult> {
-    const refusal = partition.topic.isDeleted
-      ? logErrors.topicGone({ topic: partition.topic.name })
-      : this.refusalFor(false);
+    return this.enter({ partition, batch, owner, appendTimeMs }, []);
+  }
+
+  /** Appends and state changes that are durable together or not at all. Batches of idempotent producers are not for it. */
+  commit(appends: readonly Append[], states: readonly StateChange[] = []): Promise<AppendResult[]> {
+    const refusal = appends.map(({ partition }) => this.appendRefusal(partition)).find(Boolean);
     if (refusal) {
-      owner?.release();
+      for (const { owner } of appends) owner?.release();
       return Promise.reject(refusal);
     }
-    const header = new BatchHeader(batch);
-    const { producerId, recordCount, baseSequence, producerEpoch } = header;
-    if (producerId >= 0) {
-      try {
-        const seen = partition.producers.check(producerId, producerEpoch, baseSequence, recordCount);
-        if (seen) {
-          owner?.release();
-          return seen.pending ?? Promise.resolve({ baseOffset: seen.baseOffset, logAppendTimeMs: -1 });
-        }
-      } catch (error) {
-        owner?.release();
-        return Promise.reject(error as MillraceError);
-      }
-    }
-    const baseOffset = partition.nextOffset;
-    header.baseOffset = baseOffset;
-    header.partitionLeaderEpoch = partition.leaderEpoch;
-    if (appendTimeMs >= 0) header.setLogAppendTime(appendTimeMs);
-    const { lastOffset, maxTimestamp } = header;
-    partition.nextOffset = lastOffset + 1;
-    const result = { baseOffset, logAppendTimeMs: appendTimeMs };
-    const done = new Promise<AppendResult>((resolve, reject) => {
-      const part = {
-        partition,
-        batch,
-        baseOffset,
-        lastOffset,
-        maxTimestamp,
-        producerId,
-        release: () => owner?.release(),
-      };
-      this.committer.add({ appends: [part], states: [], applied: () => resolve(result), failed: reject });
+    const parts = appends.map(append => this.place(append));
+    assert(
+      parts.every(({ producerId }) => producerId < 0),
+      'a unit of several entries holds no batch of an idempotent producer',
+    );
+    const results = parts.map(({ baseOffset }, i) => ({ baseOffset, logAppendTimeMs: appends[i]!.appendTimeMs ?? -1 }));
+    return new Promise((resolve, reject) => {
+      this.committer.add({ appends: parts, states, applied: () => resolve(results), failed: reject });
     });
-    if (producerId >= 0) {
-      partition.producers.add(producerId, producerEpoch, baseSequence, recordCount, baseOffset, maxTimestamp, done);
-    }
-    return done;
   }
 
   get isBusy(): boolean {
@@ -254,13 +211,9 @@ export class Log {
 
   /** A producer id that was never given out before. */
   async newProducerId(): Promise<number> {
-    if (this.nextProducerId >= this.producerIdsEnd) {
-      const end = this.producerIdsEnd + PRODUCER_BLOCK;
-      await this.change([{ table: PRODUCER_IDS, key: 'end', value: Buffer.from(String(end)) }]);
-      if (this.producerIdsEnd < end) {
-        this.nextProducerId = this.producerIdsEnd;
-        this.producerIdsEnd = end;
-      }
+    while (this.nextProducerId >= this.producerIdsEnd) {
+      this.producerBlock ??= this.takeProducerBlock();
+      await this.producerBlock;
     }
     return this.nextProducerId++;
   }
@@ -270,286 +223,188 @@ export class Log {
    * large. Empty at the synced end. The caller has checked that the offset is in range.
    */
   locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
-    const extents: Extent[] = [];
-    let left = bytesMax;
-    const first = offset < partition.syncedEnd ? partition.fileFor(offset) : undefined;
-    for (let i = first ?? partition.files.length; i < partition.files.length && left > 0; i++) {
-      const file = partition.files[i]!;
-      const entries = this.entriesOf(partition, file);
-      for (let entry = entries.find(offset); entry < entries.count; entry++) {
-        const length = entries.lengths[entry]!;
-        if (length > left && extents.length > 0) return extents;
-        left -= length;
-        addExtent(extents, file.path, entries, entry);
-        if (left <= 0) break;
-      }
-    }
-    return extents;
+    return this.reads.locate(partition, offset, bytesMax);
   }
 
   /** Batches as `locate` finds them, read from the files and checked against the index. */
   read(partition: Partition, offset: number, bytesMax: number): Uint8Array[] {
-    return this.locate(partition, offset, bytesMax).map(extent => {
-      const bytes = Buffer.allocUnsafeSlow(extent.length);
-      const got = this.file(extent.path).read(bytes, 0, extent.length, extent.position);
-      this.expectBatches(partition, extent, bytes.subarray(0, got));
-      return bytes;
-    });
+    return this.reads.read(partition, offset, bytesMax);
   }
 
   /** First record at or behind the time: its offset and timestamp; undefined when all are older. */
-  offsetForTime(partition: Partition, timestampMs: number): { offset: number; timestamp: number } | undefined {
-    for (const file of partition.files) {
-      const part = partition.partOf(file);
-      if (part.maxTimestamp < timestampMs || part.lastOffset < partition.startOffset) continue;
-      const entries = this.entriesOf(partition, file);
-      for (let entry = 0; entry < entries.count; entry++) {
-        if (entries.maxTimestamps[entry]! < timestampMs || entries.lastOffsets[entry]! < partition.startOffset)
-          continue;
-        const found = this.recordAtTime(partition, entries.baseOffsets[entry]!, timestampMs);
-        if (found) return found;
-      }
-    }
-    return undefined;
+  offsetForTime(partition: Partition, timestampMs: number): TimedOffset | undefined {
+    return this.reads.offsetForTime(partition, timestampMs);
   }
 
   /** The newest timestamp and its first offset. */
-  maxTimestamp(partition: Partition): { offset: number; timestamp: number } | undefined {
-    const newest = Math.max(-1, ...partition.files.map(file => partition.partOf(file).maxTimestamp));
-    return newest < 0 ? undefined : this.offsetForTime(partition, newest);
+  maxTimestamp(partition: Partition): TimedOffset | undefined {
+    return this.reads.maxTimestamp(partition);
   }
 
   /** Deletes what retention no longer keeps (`retention.ms`, `retention.bytes` of the topic's configs). */
   async applyRetention(): Promise<void> {
     const now = this.io.clock.now();
-    for (const topic of this.topicsByName.values()) {
-      const ms = Number(topic.configs.get('retention.ms') ?? 604_800_000);
-      const bytes = Number(topic.configs.get('retention.bytes') ?? -1);
+    const active = this.committer.activeFile;
+    for (const topic of [...this.topics()]) {
+      const retention = retentionOf(topic.configs, now);
       for (const partition of topic.partitions) {
-        const start = retentionStart(partition, this.committer.activeFile, ms < 0 ? -1 : now - ms, bytes);
-        if (start > partition.startOffset) await this.setLogStart(partition, start);
         partition.producers.expire(now - this.settings.producerExpiryMs);
+        const start = retention ? retentionStart(partition, active, retention) : 0;
+        if (start > partition.startOffset && !topic.isDeleted) await this.topicMap.setStart(partition, start);
       }
     }
+    if (active.parts.size > 0 && isDead(active, this.topicMap.partitions)) this.committer.roll();
     this.dropDeadFiles();
   }
 
-  /** Settles what is pending and closes all files. */
+  /** Settles what is pending, seals the active file and closes all files. */
   async close(): Promise<void> {
     if (this.isClosed) return;
-    for (const timer of this.timers) timer.cancel();
-    if (!this.refusal) await this.committer.drain();
     this.isClosed = true;
-    await this.committer.close();
-    for (const file of this.openFiles.values()) file.close();
-    this.openFiles.clear();
+    for (const timer of this.timers) timer.cancel();
+    await this.committer.close(this.refusal?.isFull === false);
+    this.openFiles.closeAll();
+  }
+
+  private enter(append: Append, states: readonly StateChange[]): Promise<AppendResult> {
+    const { appendTimeMs = -1, batch, owner, partition } = append;
+    const refusal = this.appendRefusal(partition);
+    if (refusal) {
+      owner?.release();
+      return Promise.reject(refusal);
+    }
+    const header = new BatchHeader(batch);
+    const { baseSequence, producerEpoch, producerId, recordCount } = header;
+    if (producerId >= 0) {
+      try {
+        const seen = partition.producers.check(producerId, producerEpoch, baseSequence, recordCount);
+        if (seen) {
+          owner?.release();
+          const first = { baseOffset: seen.baseOffset, logAppendTimeMs: appendTimeMs >= 0 ? seen.maxTimestamp : -1 };
+          return seen.pending ?? Promise.resolve(first);
+        }
+      } catch (error) {
+        owner?.release();
+        return Promise.reject(error as MillraceError);
+      }
+    }
+    const part = this.place(append, header);
+    const { baseOffset, maxTimestamp } = part;
+    const result = { baseOffset, logAppendTimeMs: appendTimeMs };
+    const done = new Promise<AppendResult>((resolve, reject) => {
+      this.committer.add({ appends: [part], states, applied: () => resolve(result), failed: reject });
+    });
+    if (producerId >= 0) {
+      const produced = { producerId, producerEpoch, baseSequence, recordCount, baseOffset, maxTimestamp };
+      partition.producers.add(produced, this.io.clock.now(), done);
+    }
+    return done;
+  }
+
+  /** Reserves offsets and writes them into the batch. */
+  private place(append: Append, header = new BatchHeader(append.batch)): AppendPart {
+    const { appendTimeMs = -1, batch, owner, partition } = append;
+    assert(header.fits() && header.sizeBytes === batch.length, 'what is appended is exactly one record batch');
+    const baseOffset = partition.nextOffset;
+    header.baseOffset = baseOffset;
+    header.partitionLeaderEpoch = partition.leaderEpoch;
+    if (appendTimeMs >= 0) header.setLogAppendTime(appendTimeMs);
+    const { baseSequence, lastOffset, maxTimestamp, producerEpoch, producerId } = header;
+    partition.nextOffset = lastOffset + 1;
+    return { partition, batch, baseOffset, lastOffset, maxTimestamp, producerId, producerEpoch, baseSequence, owner };
   }
 
   private async start(): Promise<void> {
     const { files } = this.io;
-    const { directory } = this.settings;
-    if (!files.exists(directory)) files.makeDirectory(directory);
-    let checkpoint: Checkpoint = { partitions: [] };
-    const appends: { entry: Extract<FrameEntry, { kind: 'append' }>; position: number }[] = [];
-    const recovered = recover(files, directory, {
-      checkpoint: bytes => {
-        checkpoint = JSON.parse(Buffer.from(bytes).toString()) as Checkpoint;
-      },
-      entry: (entry, position) => {
-        if (entry.kind === 'append') appends.push({ entry, position });
-        else if (entry.kind === 'state') this.states.apply(entry);
-      },
+    const { directory, fileBytesMax } = this.settings;
+    this.makeDirectory();
+    let checkpoint: StoredPartition[] = [];
+    const appends: AppendEntry[] = [];
+    const recovered = recover(files, directory, entry => {
+      if (entry.kind === 'append') appends.push(entry);
+      else if (entry.kind === 'state') this.states.apply(entry);
+      else checkpoint = decodeCheckpoint(entry.bytes);
     });
     this.tornBytes = recovered.tornBytes;
     this.files = [...recovered.files];
-    this.restoreTopics();
-    this.restorePartitions(checkpoint, appends, recovered.files.at(-1));
-    this.committer = new Committer(
-      this.io,
-      {
-        directory,
-        fileBytesMax: this.settings.fileBytesMax,
-        checkpoint: () => this.encodeCheckpoint(),
-        states: this.states,
-        addFile: file => this.files.push(file),
-        refused: (error, isFull) => this.refused(error, isFull),
-      },
-      { sequence: recovered.nextSequence, lsn: recovered.lsn },
-    );
+    this.topicMap.restore();
+    this.restorePartitions(checkpoint, appends);
+    for (const file of this.files) this.cache.sealed(file);
+    this.reserve.make();
+    const host = {
+      directory,
+      fileBytesMax,
+      states: this.states,
+      checkpoint: () => encodeCheckpoint([...this.topicMap.partitions.values()]),
+      files: () => this.files,
+      addFile: (file: FileIndex) => this.files.push(file),
+      sealed: (file: FileIndex) => this.cache.sealed(file),
+      refused: (error: MillraceError, isFull: boolean) => this.refused(error, isFull),
+    };
+    this.committer = new Committer(this.io, host, recovered);
     this.producerIdsEnd = Number(Buffer.from(this.states.get(PRODUCER_IDS, 'end') ?? Buffer.from('0')).toString());
     this.nextProducerId = this.producerIdsEnd;
     await this.loadClusterId();
-    this.every(this.settings.retentionCheckMs, () => {
-      this.applyRetention().catch((error: unknown) => {
-        if (!this.refusal) this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
-      });
-    });
+    this.dropDeadFiles();
+    this.every(this.settings.retentionCheckMs, () => this.retentionPass());
+  }
+
+  private makeDirectory(): void {
+    const { files } = this.io;
+    const { directory } = this.settings;
+    if (files.exists(directory)) return;
+    files.makeDirectory(directory);
+    const parent = directory.slice(0, directory.lastIndexOf('/'));
+    if (parent !== '') files.syncDirectory(parent);
   }
 
   private async loadClusterId(): Promise<void> {
-    const stored = this.states.get(META, 'cluster-id');
+    const stored = this.states.get(META, CLUSTER_ID);
     this.clusterId = stored
       ? Buffer.from(stored).toString()
       : Buffer.from(this.io.random.bytes(16)).toString('base64url');
-    if (!stored) await this.change([{ table: META, key: 'cluster-id', value: Buffer.from(this.clusterId) }]);
+    if (!stored) await this.change([{ table: META, key: CLUSTER_ID, value: Buffer.from(this.clusterId) }]);
   }
 
-  private restoreTopics(): void {
-    for (const [key, value] of this.states.entries(TOPICS)) {
-      const [namespace, name] = JSON.parse(key) as [string, string];
-      const stored = JSON.parse(Buffer.from(value).toString()) as StoredTopic;
-      const topic = new Topic(namespace, name, stored.id, new Map(Object.entries(stored.configs)));
-      stored.partitions.forEach((id, index) => topic.partitions.push(new Partition(id, topic, index)));
-      this.register(topic);
-    }
-    const highest = Buffer.from(this.states.get(META, 'partition-ids') ?? Buffer.from('0')).toString();
-    this.nextPartitionId = Math.max(Number(highest), ...this.partitionsById.keys()) + 1;
-  }
-
-  private restorePartitions(
-    checkpoint: Checkpoint,
-    appends: readonly { entry: Extract<FrameEntry, { kind: 'append' }> }[],
-    newest: FileIndex | undefined,
-  ): void {
-    for (const { id, end, producers } of checkpoint.partitions) {
-      const partition = this.partitionsById.get(id);
+  private restorePartitions(checkpoint: readonly StoredPartition[], appends: readonly AppendEntry[]): void {
+    const { partitions } = this.topicMap;
+    const now = this.io.clock.now();
+    for (const { end, id, producers } of checkpoint) {
+      const partition = partitions.get(id);
       if (!partition) continue;
       partition.syncedEnd = end;
-      partition.producers.restore(producers);
+      for (const producer of producers) partition.producers.restore(producer, now);
     }
     for (const file of this.files) {
-      for (const [id] of file.parts) this.partitionsById.get(id)?.files.push(file);
+      for (const id of file.parts.keys()) partitions.get(id)?.files.push(file);
     }
-    const batch = Buffer.alloc(61);
-    for (const { entry } of appends) {
-      const partition = this.partitionsById.get(entry.partitionId);
+    for (const entry of appends) {
+      const partition = partitions.get(entry.partitionId);
       if (!partition) continue;
       partition.syncedEnd = entry.lastOffset + 1;
-      this.restoreProducer(partition, entry, newest!, batch);
+      const recordCount = entry.lastOffset - entry.baseOffset + 1;
+      if (entry.producerId >= 0) partition.producers.add({ ...entry, recordCount }, now, undefined);
     }
-    for (const partition of this.partitionsById.values()) {
+    for (const partition of partitions.values()) {
       partition.nextOffset = partition.syncedEnd;
-      const start = this.states.get(STARTS, String(partition.id));
-      partition.startOffset = start ? Number(Buffer.from(start).toString()) : (this.firstOffset(partition) ?? 0);
+      expectAllOffsets(partition, this.settings.directory);
     }
   }
 
-  /** Producer fields stand behind the prefix in the table: read the header of the batch itself. */
-  private restoreProducer(
-    partition: Partition,
-    entry: Extract<FrameEntry, { kind: 'append' }>,
-    file: FileIndex,
-    scratch: Buffer,
-  ): void {
-    const entries = partition.partOf(file).entries!;
-    const at = entries.find(entry.baseOffset);
-    this.file(file.path).read(scratch, 0, scratch.length, entries.positions[at]!);
-    const header = new BatchHeader(scratch);
-    if (header.producerId < 0) return;
-    partition.producers.add(
-      header.producerId,
-      header.producerEpoch,
-      header.baseSequence,
-      header.recordCount,
-      entry.baseOffset,
-      entry.maxTimestamp,
-      undefined,
-    );
-  }
-
-  private firstOffset(partition: Partition): number | undefined {
-    const file = partition.files[0];
-    return file && partition.partOf(file).firstOffset;
-  }
-
-  private encodeCheckpoint(): Uint8Array {
-    const partitions = [...this.partitionsById.values()].map(partition => ({
-      id: partition.id,
-      end: partition.syncedEnd,
-      producers: partition.producers.encode(),
-    }));
-    return Buffer.from(JSON.stringify({ partitions } satisfies Checkpoint));
-  }
-
-  private newPartition(topic: Topic, index: number): Partition {
-    return new Partition(this.nextPartitionId++, topic, index);
-  }
-
-  /** Numbers of deleted partitions are not used again: their batches may still lie in files. */
-  private highestPartitionId(): StateChange {
-    return { table: META, key: 'partition-ids', value: Buffer.from(String(this.nextPartitionId - 1)) };
-  }
-
-  private register(topic: Topic): void {
-    this.topicsByName.set(nameKey(topic.namespace, topic.name), topic);
-    this.topicsById.set(topic.id, topic);
-    for (const partition of topic.partitions) this.partitionsById.set(partition.id, partition);
-  }
-
-  private unregister(topic: Topic): void {
-    this.topicsByName.delete(nameKey(topic.namespace, topic.name));
-    this.topicsById.delete(topic.id);
-    for (const partition of topic.partitions) this.partitionsById.delete(partition.id);
-  }
-
-  private storedTopic(
-    topic: Topic,
-    configs: ReadonlyMap<string, string> = topic.configs,
-    partitions: readonly Partition[] = topic.partitions,
-  ): StateChange {
-    const stored: StoredTopic = {
-      id: topic.id,
-      partitions: partitions.map(partition => partition.id),
-      configs: Object.fromEntries(configs),
-    };
-    return { table: TOPICS, key: nameKey(topic.namespace, topic.name), value: Buffer.from(JSON.stringify(stored)) };
-  }
-
-  private entriesOf(partition: Partition, file: FileIndex): Entries {
-    return file.entriesOf(partition.partOf(file), () => this.file(file.path));
-  }
-
-  private file(path: string): File {
-    let file = this.openFiles.get(path);
-    if (!file) {
-      file = this.io.files.open(path, 'read');
-      this.openFiles.set(path, file);
+  private async takeProducerBlock(): Promise<void> {
+    const start = this.producerIdsEnd;
+    const end = start + PRODUCER_BLOCK;
+    try {
+      await this.change([{ table: PRODUCER_IDS, key: 'end', value: Buffer.from(String(end)) }]);
+      this.nextProducerId = start;
+      this.producerIdsEnd = end;
+    } finally {
+      this.producerBlock = undefined;
     }
-    return file;
   }
 
-  /** Walks the headers of what was read: each must stand where the index says, so that damage is never served. */
-  private expectBatches(partition: Partition, extent: Extent, bytes: Uint8Array): void {
-    const header = new BatchHeader(bytes);
-    let at = 0;
-    let next = extent.baseOffset;
-    while (at < bytes.length) {
-      header.at(at);
-      const isRight = header.fits() && header.magic === 2 && header.baseOffset >= next;
-      if (!isRight) this.refuseRead(partition, next, 'another header stands there');
-      next = header.lastOffset + 1;
-      at += header.sizeBytes;
-    }
-    if (next !== extent.lastOffset + 1) this.refuseRead(partition, next, 'the file is shorter');
-  }
-
-  private refuseRead(partition: Partition, offset: number, reason: string): never {
-    throw logErrors.corruptRead({ topic: partition.topic.name, partition: partition.index, offset, reason });
-  }
-
-  private recordAtTime(
-    partition: Partition,
-    offset: number,
-    timestampMs: number,
-  ): { offset: number; timestamp: number } | undefined {
-    const [bytes] = this.read(partition, offset, 1);
-    const cursor = new RecordCursor().open(bytes!);
-    while (cursor.advance()) {
-      if (cursor.timestamp >= timestampMs && cursor.offset >= partition.startOffset) {
-        return { offset: cursor.offset, timestamp: cursor.timestamp };
-      }
-    }
-    return undefined;
+  private appendRefusal(partition: Partition): MillraceError | undefined {
+    return partition.topic.isDeleted ? logErrors.topicGone({ topic: partition.topic.name }) : this.refusalFor(false);
   }
 
   private refusalFor(isState: boolean): MillraceError | undefined {
@@ -558,51 +413,65 @@ export class Log {
     return isState && this.refusal.isFull ? undefined : this.refusal.error;
   }
 
-  private refused(error: MillraceError, isFull: boolean): void {
-    if (this.refusal && !this.refusal.isFull) return;
+  private refused(error: MillraceError, isFull: boolean): boolean {
+    if (this.refusal && !this.refusal.isFull) return false;
     const isFirst = !this.refusal;
     this.refusal = { error: isFull ? error : logErrors.readOnly({ reason: error.message }), isFull };
-    if (!isFull) this.onFatal(error);
-    else if (isFirst) this.probeSpace();
+    if (!isFull) {
+      this.onFatal(error);
+      return false;
+    }
+    if (isFirst) this.probeSpace();
+    return this.reserve.release();
   }
 
   private probeSpace(): void {
     this.later(FULL_PROBE_MS, () => {
       if (!this.refusal?.isFull) return;
-      if (this.io.files.freeBytes(this.settings.directory) > RESUME_BYTES) this.refusal = undefined;
-      else this.probeSpace();
+      if (this.reserve.hasSpace()) {
+        this.reserve.make();
+        this.refusal = undefined;
+      } else this.probeSpace();
     });
   }
 
-  private dropDeadFiles(): void {
-    const isDead = (file: FileIndex): boolean => {
-      if (file === this.committer.activeFile || file === this.files.at(-1)) return false;
-      for (const [id, part] of file.parts) {
-        const partition = this.partitionsById.get(id);
-        if (partition && part.lastOffset >= partition.startOffset) return false;
-      }
-      return true;
-    };
-    const dead = this.files.filter(isDead);
-    if (dead.length === 0) return;
-    this.files = this.files.filter(file => !dead.includes(file));
-    for (const file of dead) {
-      for (const id of file.parts.keys()) {
-        const partition = this.partitionsById.get(id);
-        partition?.files.splice(partition.files.indexOf(file), 1);
-      }
-      this.later(this.settings.unlinkDelayMs, () => this.unlink(file.path));
-    }
+  private retentionPass(): void {
+    if (this.refusal && !this.refusal.isFull) return;
+    this.applyRetention().catch((error: unknown) => {
+      // On a full disk the next pass tries again; the committer has reported everything else.
+      if (!this.refusal && !this.isClosed) this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
+    });
   }
 
-  private unlink(path: string): void {
-    this.openFiles.get(path)?.close();
-    this.openFiles.delete(path);
-    this.io.files.remove(path);
+  /** Takes files without live batches out of the log; the newest stays, for its checkpoint. */
+  private dropDeadFiles(): void {
+    const newest = this.files.at(-1);
+    const dead = this.files.filter(file => file !== newest && isDead(file, this.topicMap.partitions));
+    if (dead.length === 0 || this.isClosed) return;
+    this.files = this.files.filter(file => !dead.includes(file));
+    for (const file of dead) {
+      this.cache.forget(file);
+      for (const id of file.parts.keys()) {
+        const partition = this.topicMap.partitions.get(id);
+        partition?.files.splice(partition.files.indexOf(file), 1);
+      }
+    }
+    void this.committer.saveManifest().then(() => {
+      this.later(this.settings.unlinkDelayMs, () => this.unlink(dead));
+    });
+  }
+
+  private unlink(dead: readonly FileIndex[]): void {
+    if (this.isClosed) return;
+    for (const { path } of dead) {
+      this.openFiles.close(path);
+      this.io.files.remove(path);
+    }
     this.io.files.syncDirectory(this.settings.directory);
   }
 
   private later(ms: number, callback: () => void): void {
+    if (this.isClosed) return;
     const timer = this.io.clock.after(
       ms,
       () => {
@@ -622,35 +491,18 @@ export class Log {
   }
 }
 
-function nameKey(namespace: string, name: string): string {
-  return JSON.stringify([namespace, name]);
-}
-
-function addExtent(extents: Extent[], path: string, entries: Entries, entry: number): void {
-  const last = extents.at(-1);
-  const position = entries.positions[entry]!;
-  const length = entries.lengths[entry]!;
-  const lastOffset = entries.lastOffsets[entry]!;
-  if (last?.path === path && last.position + last.length === position) {
-    extents[extents.length - 1] = { ...last, length: last.length + length, lastOffset };
-  } else extents.push({ path, position, length, baseOffset: entries.baseOffsets[entry]!, lastOffset });
-}
-
-/** First offset that the topic's retention keeps. Only whole parts of sealed files go. */
-function retentionStart(partition: Partition, active: FileIndex, keepFrom: number, bytesMax: number): number {
-  let start = partition.startOffset;
-  let bytes = 0;
-  for (let i = partition.files.length - 1; i >= 0; i--) {
-    const file = partition.files[i]!;
-    const part = partition.partOf(file);
-    bytes += part.bytes;
-    if (file === active) continue;
-    const isTooOld = keepFrom >= 0 && part.maxTimestamp < keepFrom;
-    const isTooMuch = bytesMax >= 0 && bytes - part.bytes >= bytesMax;
-    if (isTooOld || isTooMuch) {
-      start = Math.max(start, part.lastOffset + 1);
-      break;
-    }
+/** Every offset from the start to the end must lie in some file: what is missing was lost, and nobody starts over it. */
+function expectAllOffsets(partition: Partition, directory: string): void {
+  const { files, index, startOffset, syncedEnd, topic } = partition;
+  let next = startOffset;
+  const refuse = (to: number, file: string): never => {
+    throw logErrors.missingOffsets({ from: next, to, topic: topic.name, partition: index, file });
+  };
+  for (const file of files) {
+    const { firstOffset, lastOffset } = partition.partOf(file);
+    if (lastOffset < next) continue;
+    if (firstOffset > next) refuse(firstOffset - 1, file.path);
+    next = lastOffset + 1;
   }
-  return start;
+  if (next < syncedEnd) refuse(syncedEnd - 1, directory);
 }

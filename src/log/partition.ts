@@ -24,6 +24,7 @@ export class Partition {
   startOffset = 0;
   syncedEnd = 0;
   nextOffset = 0;
+  /** Zero while the log never takes acknowledged records back; a repair that does so would raise it. */
   readonly leaderEpoch = 0;
   readonly producers = new ProducerStates();
   /** Files that hold batches of this partition, oldest first. */
@@ -66,10 +67,9 @@ export class Partition {
     };
   }
 
-  /** @internal */
-  advanceTo(end: number): void {
-    this.syncedEnd = end;
-    if (this.waiters.length > 0) this.wake(waiter => end > waiter.offset);
+  /** @internal the synced end has moved */
+  advanced(): void {
+    if (this.waiters.length > 0) this.wake(waiter => this.syncedEnd > waiter.offset);
   }
 
   /** @internal */

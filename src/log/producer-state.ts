@@ -5,12 +5,17 @@
  *   next sequence                   append
  *   gap or older                    45 OUT_OF_ORDER_SEQUENCE_NUMBER
  *   older epoch                     47 INVALID_PRODUCER_EPOCH
- *   newer epoch                     must begin at sequence 0
+ *   newer epoch                     must begin at sequence 0, else 45
  *   unknown producer                any first sequence is taken
+ *
+ * Batches whose commit is under way are kept apart from synced ones, so that a failed commit takes back exactly what it
+ * had entered: an epoch raised by it, too.
  *
  * Invariants
  * I1 check and entry happen in one step, before anything else can append.
- * I2 what a failed commit had entered is taken out again (`forgetUnsynced`).
+ * I2 what a failed commit had entered is taken out again (`forgetUnsynced`); the first batch of a new producer keeps its
+ *    sequence as the expected one, so that what followed it is not taken for a beginning.
+ * I3 a producer expires by the time at which the log heard of it, never by the times of its records.
  */
 import { logErrors } from './errors.ts';
 
@@ -19,125 +24,137 @@ const SEQUENCES = 2 ** 31;
 
 export interface AppendResult {
   readonly baseOffset: number;
+  /** -1 when the records keep the producer's times. */
   readonly logAppendTimeMs: number;
 }
 
-interface SeenBatch {
+export interface ProducedBatch {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly recordCount: number;
+  readonly baseOffset: number;
+  readonly maxTimestamp: number;
+}
+
+export interface SeenBatch {
+  readonly epoch: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly baseOffset: number;
-  readonly timestamp: number;
+  readonly maxTimestamp: number;
   /** Settles with the commit; undefined once synced. */
-  pending: Promise<AppendResult> | undefined;
+  readonly pending: Promise<AppendResult> | undefined;
+}
+
+export interface StoredProducer {
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly expectedSequence: number;
+  readonly batches: readonly SeenBatch[];
 }
 
 interface Producer {
   epoch: number;
-  lastTimestamp: number;
+  /** Next sequence of what is synced; -1 when any is taken. */
+  expectedSequence: number;
+  heardMs: number;
+  /** Synced, oldest first. */
   batches: SeenBatch[];
+  unsynced: SeenBatch[];
 }
-
-/** [producer id, epoch, last timestamp, [first, last, base offset, timestamp]*] */
-export type EncodedProducer = readonly [number, number, number, readonly (readonly [number, number, number, number])[]];
 
 export class ProducerStates {
   private readonly producers = new Map<number, Producer>();
 
-  /** The seen batch that this one repeats, or undefined when it is new and in order. Throws what it must be refused with. */
+  /** The seen batch that this one repeats, or undefined when it is new and in order. Throws what it is refused with. */
   check(producerId: number, epoch: number, baseSequence: number, recordCount: number): SeenBatch | undefined {
     const producer = this.producers.get(producerId);
     if (!producer) return undefined;
-    if (epoch < producer.epoch) throw logErrors.staleProducerEpoch({ producerId, epoch, newest: producer.epoch });
-    if (epoch > producer.epoch) {
+    const newest = producer.unsynced.at(-1);
+    const newestEpoch = newest?.epoch ?? producer.epoch;
+    if (epoch < newestEpoch) throw logErrors.staleProducerEpoch({ producerId, epoch, newest: newestEpoch });
+    if (epoch > newestEpoch) {
       if (baseSequence === 0) return undefined;
       throw logErrors.outOfOrderSequence({ producerId, sequence: baseSequence, expected: 0 });
     }
-    const lastSequence = (baseSequence + recordCount - 1) % SEQUENCES;
-    const seen = producer.batches.find(
-      batch => batch.firstSequence === baseSequence && batch.lastSequence === lastSequence,
-    );
+    const lastSequence = sequenceAfter(baseSequence, recordCount - 1);
+    const isSame = (batch: SeenBatch): boolean =>
+      batch.epoch === epoch && batch.firstSequence === baseSequence && batch.lastSequence === lastSequence;
+    const seen = producer.unsynced.find(isSame) ?? producer.batches.find(isSame);
     if (seen) return seen;
-    const newest = producer.batches.at(-1);
-    const expected = newest ? (newest.lastSequence + 1) % SEQUENCES : 0;
-    if (newest && baseSequence !== expected) {
-      throw logErrors.outOfOrderSequence({ producerId, sequence: baseSequence, expected });
-    }
-    return undefined;
+    const expected = newest ? sequenceAfter(newest.lastSequence, 1) : producer.expectedSequence;
+    if (expected < 0 || baseSequence === expected) return undefined;
+    throw logErrors.outOfOrderSequence({ producerId, sequence: baseSequence, expected });
   }
 
   /** Enters a batch that `check` let through; `pending` settles with its commit. */
-  add(
-    producerId: number,
-    epoch: number,
-    baseSequence: number,
-    recordCount: number,
-    baseOffset: number,
-    timestamp: number,
-    pending: Promise<AppendResult> | undefined,
-  ): void {
+  add(batch: ProducedBatch, nowMs: number, pending: Promise<AppendResult> | undefined): void {
+    const { baseSequence, producerEpoch: epoch, producerId } = batch;
     let producer = this.producers.get(producerId);
     if (!producer) {
-      producer = { epoch, lastTimestamp: timestamp, batches: [] };
+      producer = { epoch, expectedSequence: baseSequence, heardMs: nowMs, batches: [], unsynced: [] };
       this.producers.set(producerId, producer);
     }
-    if (producer.epoch !== epoch) {
-      producer.epoch = epoch;
-      producer.batches = [];
-    }
-    producer.lastTimestamp = timestamp;
-    const lastSequence = (baseSequence + recordCount - 1) % SEQUENCES;
-    producer.batches.push({ firstSequence: baseSequence, lastSequence, baseOffset, timestamp, pending });
-    if (producer.batches.length > BATCHES_KEPT) producer.batches.shift();
+    producer.heardMs = nowMs;
+    const seen: SeenBatch = {
+      epoch,
+      firstSequence: baseSequence,
+      lastSequence: sequenceAfter(baseSequence, batch.recordCount - 1),
+      baseOffset: batch.baseOffset,
+      maxTimestamp: batch.maxTimestamp,
+      pending,
+    };
+    if (pending) producer.unsynced.push(seen);
+    else enterSynced(producer, seen);
   }
 
-  /** The batch that begins at `baseOffset` is durable. */
-  markSynced(producerId: number, baseOffset: number): void {
-    const batch = this.producers.get(producerId)?.batches.find(candidate => candidate.baseOffset === baseOffset);
-    if (batch) batch.pending = undefined;
+  /** The oldest unsynced batch of the producer is durable. */
+  markSynced(producerId: number): void {
+    const producer = this.producers.get(producerId);
+    const oldest = producer?.unsynced.shift();
+    if (producer && oldest) enterSynced(producer, { ...oldest, pending: undefined });
   }
 
   forgetUnsynced(): void {
-    for (const [id, producer] of this.producers) {
-      producer.batches = producer.batches.filter(batch => batch.pending === undefined);
-      if (producer.batches.length === 0) this.producers.delete(id);
-    }
+    for (const producer of this.producers.values()) producer.unsynced = [];
   }
 
-  /** Forgets producers that wrote nothing since `before` (ms). */
-  expire(before: number): void {
-    for (const [id, producer] of this.producers) if (producer.lastTimestamp < before) this.producers.delete(id);
+  /** Forgets producers that wrote nothing since `beforeMs`. */
+  expire(beforeMs: number): void {
+    for (const [id, producer] of this.producers) {
+      if (producer.heardMs < beforeMs && producer.unsynced.length === 0) this.producers.delete(id);
+    }
   }
 
   get size(): number {
     return this.producers.size;
   }
 
-  /** Synced batches only. */
-  encode(): EncodedProducer[] {
-    return [...this.producers].map(([id, { epoch, lastTimestamp, batches }]) => {
-      const synced = batches.filter(batch => batch.pending === undefined);
-      return [
-        id,
-        epoch,
-        lastTimestamp,
-        synced.map(batch => [batch.firstSequence, batch.lastSequence, batch.baseOffset, batch.timestamp] as const),
-      ] as const;
-    });
-  }
-
-  restore(encoded: readonly EncodedProducer[]): void {
-    for (const [id, epoch, lastTimestamp, batches] of encoded) {
-      this.producers.set(id, {
-        epoch,
-        lastTimestamp,
-        batches: batches.map(([firstSequence, lastSequence, baseOffset, timestamp]) => ({
-          firstSequence,
-          lastSequence,
-          baseOffset,
-          timestamp,
-          pending: undefined,
-        })),
-      });
+  /** What is synced. */
+  *stored(): IterableIterator<StoredProducer> {
+    for (const [producerId, { epoch, expectedSequence, batches }] of this.producers) {
+      yield { producerId, epoch, expectedSequence, batches };
     }
   }
+
+  restore(stored: StoredProducer, nowMs: number): void {
+    const { batches, epoch, expectedSequence, producerId } = stored;
+    this.producers.set(producerId, { epoch, expectedSequence, heardMs: nowMs, batches: [...batches], unsynced: [] });
+  }
+}
+
+function enterSynced(producer: Producer, batch: SeenBatch): void {
+  if (producer.epoch !== batch.epoch) {
+    producer.epoch = batch.epoch;
+    producer.batches = [];
+  }
+  producer.batches.push(batch);
+  if (producer.batches.length > BATCHES_KEPT) producer.batches.shift();
+  producer.expectedSequence = sequenceAfter(batch.lastSequence, 1);
+}
+
+/** Sequences wrap from 2^31 - 1 to 0. */
+function sequenceAfter(sequence: number, count: number): number {
+  return (sequence + count) % SEQUENCES;
 }

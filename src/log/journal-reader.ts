@@ -1,0 +1,197 @@
+/**
+ * Reading journal files: which there are, their frames in order, and what does not fit. Shared by recovery and by
+ * `millrace log check`; writes nothing.
+ *
+ * Invariants
+ * I1 a frame is complete when its table is intact and, for the last one of a file without footer, when all of its
+ *    batches match their crc: frames before were synced before the next was written.
+ * I2 lengths found in a file are compared with its size before memory is asked for.
+ */
+import type { File, FileSystem } from '../base/index.ts';
+import { BatchHeader } from '../wire/records/index.ts';
+import { FileIndex } from './file-index.ts';
+import { readFooter } from './footer.ts';
+import {
+  decodeEntries,
+  decodeFileHeader,
+  decodeFrameHead,
+  FILE_HEADER_BYTES,
+  FRAME_HEAD_BYTES,
+  FRAME_MAGIC_TEXT,
+  type FrameEntry,
+  type FrameHead,
+  isFrameIntact,
+} from './frame.ts';
+
+const NAME = /^(\d{10})\.mrj$/;
+const WINDOW_BYTES = 64 * 1024;
+const SCAN_BYTES = 1 << 20;
+
+export function journalPath(directory: string, sequence: number): string {
+  return `${directory}/${String(sequence).padStart(10, '0')}.mrj`;
+}
+
+export function journalFiles(files: FileSystem, directory: string): { sequence: number; path: string }[] {
+  return files
+    .list(directory)
+    .flatMap(name => {
+      const match = NAME.exec(name);
+      return match ? [{ sequence: Number(match[1]), path: `${directory}/${name}` }] : [];
+    })
+    .sort((a, b) => a.sequence - b.sequence);
+}
+
+/** Reads small pieces out of one larger read. */
+export class WindowReader {
+  readonly file: File;
+  readonly size: number;
+  private window = new Uint8Array(0);
+  private start = 0;
+
+  constructor(file: File) {
+    this.file = file;
+    this.size = file.size();
+  }
+
+  /** A view that is valid until the next call; shorter than asked only at the end of the file. */
+  read(position: number, length: number): Uint8Array {
+    const from = position - this.start;
+    if (from < 0 || from + length > this.window.length) this.load(position, Math.max(length, WINDOW_BYTES));
+    return this.window.subarray(position - this.start, position - this.start + length);
+  }
+
+  private load(position: number, length: number): void {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - position)));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const got = this.file.read(bytes, filled, bytes.length - filled, position + filled);
+      if (got === 0) break;
+      filled += got;
+    }
+    this.window = bytes.subarray(0, filled);
+    this.start = position;
+  }
+}
+
+export interface FramePlace {
+  readonly position: number;
+  readonly head: FrameHead;
+}
+
+export interface Walk {
+  readonly frames: readonly FramePlace[];
+  /** Where the last complete frame ends. */
+  readonly end: number;
+  /** Where frames should end: the footer or the end of the file. */
+  readonly limit: number;
+  readonly defect: string | undefined;
+  readonly hasFooter: boolean;
+}
+
+/** All complete frames of a file, in order, until the first defect. */
+export function walkFrames(reader: WindowReader, sequence: number): Walk {
+  const header = decodeFileHeader(reader.read(0, FILE_HEADER_BYTES));
+  if ('defect' in header || header.sequence !== sequence) {
+    const defect = 'defect' in header ? header.defect : `the header says file ${header.sequence}`;
+    return { frames: [], end: 0, limit: reader.size, defect, hasFooter: false };
+  }
+  const footer = new FileIndex(sequence, '', 0);
+  const hasFooter = readFooter(footer, reader.file);
+  const limit = hasFooter ? footer.endPosition : reader.size;
+  const frames: FramePlace[] = [];
+  const { defect: first, end } = walkFrom(reader, sequence, FILE_HEADER_BYTES, limit, frames);
+  const last = frames.at(-1);
+  const torn = last && !hasFooter ? bodyDefect(reader, last) : undefined;
+  if (last && torn !== undefined) {
+    frames.pop();
+    return { frames, end: last.position, limit, defect: torn, hasFooter };
+  }
+  return { frames, end, limit, defect: first, hasFooter };
+}
+
+/** Collects intact frames from `position` on. */
+export function walkFrom(
+  reader: WindowReader,
+  sequence: number,
+  position: number,
+  limit: number,
+  frames: FramePlace[],
+): { readonly end: number; readonly defect: string | undefined } {
+  let at = position;
+  let lsn = -1;
+  while (at < limit) {
+    const head = decodeFrameHead(reader.read(at, FRAME_HEAD_BYTES), sequence, at);
+    if (!head) return { end: at, defect: 'no frame begins here' };
+    if (at + head.totalBytes > limit) return { end: at, defect: 'the frame is longer than the file' };
+    if (!isFrameIntact(reader.read(at, head.headBytes))) return { end: at, defect: 'the table’s crc does not match' };
+    if (lsn >= 0 && head.lsn !== lsn + 1) return { end: at, defect: 'the lsn does not follow' };
+    ({ lsn } = head);
+    frames.push({ position: at, head });
+    at += head.totalBytes;
+  }
+  return { end: at, defect: undefined };
+}
+
+/** Why a frame's batches are not what its table says; undefined when they are. */
+export function bodyDefect(reader: WindowReader, frame: FramePlace): string | undefined {
+  let defect: string | undefined;
+  forEachEntry(reader, frame, (entry, at) => {
+    if (entry.kind !== 'append' || defect !== undefined) return;
+    const batch = reader.read(at, entry.length);
+    const header = new BatchHeader(batch);
+    const isSame = batch.length === entry.length && entry.prefix.every((byte, i) => batch[i] === byte);
+    if (isSame && header.fits() && header.sizeBytes === entry.length && header.computeCrc() === header.crc) return;
+    defect = `batch of partition number ${entry.partitionId} at offset ${entry.baseOffset} (byte ${at}) does not match its crc`;
+  });
+  return defect;
+}
+
+/** Entries of an intact frame, each with the position of its body. */
+export function forEachEntry(
+  reader: WindowReader,
+  { head, position }: FramePlace,
+  visit: (entry: FrameEntry, position: number) => void,
+): void {
+  // A copy, since `visit` may read on.
+  const bytes = Uint8Array.from(reader.read(position, head.headBytes));
+  let at = position + head.headBytes;
+  for (const entry of decodeEntries(bytes, head.entries)) {
+    visit(entry, at);
+    if (entry.kind === 'append') at += entry.length;
+  }
+}
+
+/** Position of the first intact frame at or behind `from`. */
+export function nextIntactFrame(reader: WindowReader, sequence: number, from: number): number | undefined {
+  const magic = Buffer.from(FRAME_MAGIC_TEXT);
+  for (let start = from; start < reader.size; start += SCAN_BYTES) {
+    const chunk = Buffer.from(reader.read(start, SCAN_BYTES + magic.length - 1));
+    for (let at = chunk.indexOf(magic); at >= 0; at = chunk.indexOf(magic, at + 1)) {
+      const position = start + at;
+      const head = decodeFrameHead(reader.read(position, FRAME_HEAD_BYTES), sequence, position);
+      if (!head || position + head.headBytes > reader.size) continue;
+      if (isFrameIntact(reader.read(position, head.headBytes))) return position;
+    }
+  }
+  return undefined;
+}
+
+/** The index of a file from its frames' tables. */
+export function indexFrames(
+  reader: WindowReader,
+  path: string,
+  sequence: number,
+  walk: Walk,
+  visit: (entry: FrameEntry) => void = () => undefined,
+): FileIndex {
+  const index = new FileIndex(sequence, path, walk.end);
+  for (const frame of walk.frames) {
+    forEachEntry(reader, frame, (entry, at) => {
+      visit(entry);
+      if (entry.kind !== 'append') return;
+      const { baseOffset, lastOffset, length, maxTimestamp, partitionId } = entry;
+      index.add(partitionId, baseOffset, lastOffset, at, length, maxTimestamp);
+    });
+  }
+  return index;
+}
