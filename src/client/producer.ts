@@ -238,7 +238,7 @@ export class Producer {
 
   private settle(batch: QueuedBatch, error: Error | undefined): void {
     // The estimate that `append` added is larger than the bytes; with nothing left the count begins anew.
-    this.bytes = this.isIdleBut(batch) ? 0 : Math.max(0, this.bytes - batch.bytes.length);
+    this.bytes = this.isDrained ? 0 : Math.max(0, this.bytes - batch.bytes.length);
     for (const { done, records } of batch.acknowledgements) done(records, error);
     if (this.bytes >= this.settings.memoryBytesMax) return;
     const waiters = this.writable;
@@ -246,7 +246,7 @@ export class Producer {
     for (const wake of waiters) wake();
   }
 
-  private isIdleBut(_batch: QueuedBatch): boolean {
+  private get isDrained(): boolean {
     for (const queue of this.queues.values()) if (queue.builder || queue.queue.length > 0) return false;
     return true;
   }

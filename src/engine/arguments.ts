@@ -2,7 +2,6 @@
  * From what lowering handed over to what an operator receives: constants are evaluated and checked against the kind that
  * the operator declared; expressions, fields and bodies pass through.
  */
-import type { Span } from '../base/index.ts';
 import { typeOf } from '../data/index.ts';
 import { type ArgumentShape, type ArgumentValue, fromValue, type OperatorDefinition } from '../sdk/index.ts';
 import { engineErrors } from './errors.ts';
@@ -12,7 +11,6 @@ export function bindArguments(
   definition: OperatorDefinition,
   given: Readonly<Record<string, ArgumentValue>>,
   compiler: Compiler,
-  _place: Span,
 ): Record<string, unknown> {
   const args: Record<string, unknown> = {};
   for (const [name, { shape }] of Object.entries(definition.args)) {

@@ -281,7 +281,7 @@ class Builder {
   ): Source | Transform | Sink {
     const { definition } = node;
     const compiler = this.compiler(scope, stage, line);
-    const args = bindArguments(definition, node.args, compiler, stage.span);
+    const args = bindArguments(definition, node.args, compiler);
     const context = this.context(stage, line, compiler, paths);
     assert(definition.create !== undefined, `I1: ${definition.name} has neither create nor a node of the plan`);
     return definition.create(args as never, context);

@@ -11,10 +11,6 @@ import type { Batch } from '../sdk/index.ts';
 import type { Predicate } from './predicate.ts';
 import type { EdgeTap } from './receiver.ts';
 
-export interface TapSample {
-  readonly text: string;
-}
-
 export interface TapReport {
   readonly samples: readonly string[];
   /** Events that passed the edge while the tap was open. */

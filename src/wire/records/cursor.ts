@@ -61,7 +61,6 @@ export class RecordCursor {
   advance(): boolean {
     if (this.remaining === 0) return false;
     this.remaining--;
-    const { bytes } = this;
     let p = this.number(this.next, this.end);
     const end = p + this.varint.value;
     if (this.varint.value < 0 || end > this.end) this.fail('a record longer than its batch');
@@ -83,7 +82,6 @@ export class RecordCursor {
     this.headersStart = p;
     if (this.headerCount < 0 || this.headerCount * 2 > end - p) this.fail('more headers than the record can hold');
     if (this.headerCount === 0 && p !== end) this.fail('bytes left over behind a record');
-    void bytes;
     return true;
   }
 

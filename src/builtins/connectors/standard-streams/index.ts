@@ -2,7 +2,6 @@
 import { ChunkBatch } from '../../../data/index.ts';
 import {
   type Batch,
-  type Chain,
   type Delivery,
   defineOperator,
   type Sink,
@@ -12,8 +11,6 @@ import {
   type StandardStreams,
   standardStreams,
 } from '../../../sdk/index.ts';
-
-export type { Chain };
 
 function streamsOf(context: StageContext): StandardStreams {
   const streams = context.service(standardStreams);
