@@ -24,11 +24,16 @@ export interface TopicInfo {
   readonly leaders: readonly number[];
 }
 
+const NO_TOPIC_ID = '00000000-0000-0000-0000-000000000000';
+
 export class Cluster {
   readonly io: Io;
   readonly settings: ClusterSettings;
   private readonly brokers = new Map<number, Address>();
   private readonly topics = new Map<string, TopicInfo>();
+  private readonly lookups = new Map<string, Promise<TopicInfo>>();
+  private readonly ids = new Map<string, string>();
+  private readonly names = new Map<string, string>();
   private readonly connections = new Map<string, Promise<BrokerConnection>>();
   private refreshedMs = 0;
   private isClosed = false;
@@ -90,26 +95,58 @@ export class Cluster {
       if (topic.errorCode !== 0 || topic.name === null) continue;
       const leaders: number[] = [];
       for (const { leaderId, partitionIndex } of topic.partitions) leaders[partitionIndex] = leaderId;
+      this.ids.set(topic.name, topic.topicId);
+      this.names.set(topic.topicId, topic.name);
       this.topics.set(topic.name, { name: topic.name, id: topic.topicId, leaders });
     }
     this.refreshedMs = this.io.clock.monotonic();
     return answer;
   }
 
-  /** The topic, asked for if unknown or old. Creation by the broker is retried until it has a leader. */
-  async topic(name: string, canCreate = false): Promise<TopicInfo> {
+  /** The topic, asked for if unknown or old; who asks meanwhile waits for the same answer. */
+  topic(name: string, canCreate = false): Promise<TopicInfo> {
+    const known = this.topics.get(name);
+    if (known && this.isFresh) return Promise.resolve(known);
+    let lookup = this.lookups.get(name);
+    if (!lookup) {
+      lookup = this.lookUp(name, canCreate).finally(() => this.lookups.delete(name));
+      this.lookups.set(name, lookup);
+    }
+    return lookup;
+  }
+
+  private get isFresh(): boolean {
+    return this.io.clock.monotonic() - this.refreshedMs < this.settings.metadataMaxAgeMs;
+  }
+
+  /** Creation by the broker is retried until the topic has a leader. */
+  private async lookUp(name: string, canCreate: boolean): Promise<TopicInfo> {
     for (let attempt = 0; ; attempt++) {
-      const known = this.topics.get(name);
-      const isFresh = this.io.clock.monotonic() - this.refreshedMs < this.settings.metadataMaxAgeMs;
-      if (known && isFresh) return known;
       const answer = await this.metadata([...new Set([...this.topics.keys(), name])], canCreate);
+      const known = this.topics.get(name);
       const found = answer.topics.find(topic => topic.name === name);
-      if (found && found.errorCode === 0) continue;
+      if (known && found?.errorCode === 0) return known;
       const error = errorName(found?.errorCode ?? -1);
       if (error === 'UNKNOWN_TOPIC_OR_PARTITION' && !canCreate) throw clientErrors.unknownTopic({ topic: name });
       if (attempt >= 20) throw clientErrors.brokerError({ api: 'Metadata', what: `for ${name}`, error });
       await this.backoff(attempt);
     }
+  }
+
+  /** The leader's node as far as it is known and fresh; asks nobody. */
+  knownLeader(topic: string, partition: number): number | undefined {
+    if (!this.isFresh) return undefined;
+    const leader = this.topics.get(topic)?.leaders[partition] ?? -1;
+    return leader < 0 ? undefined : leader;
+  }
+
+  /** The id under which the topic was last known; zeros for none. */
+  topicId(name: string): string {
+    return this.ids.get(name) ?? NO_TOPIC_ID;
+  }
+
+  topicName(id: string): string | undefined {
+    return this.names.get(id);
   }
 
   /** Forgets what is known of the topic: the next look asks again. */

@@ -12,5 +12,6 @@ export {
   type GroupOffset,
   type TopicPartition,
 } from './group.ts';
-export { type Acknowledge, Producer, type ProducerSettings } from './producer.ts';
+export { Producer, type ProducerSettings } from './producer/producer.ts';
+export type { Acknowledge } from './producer/window.ts';
 export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster, parseAddress } from './properties.ts';

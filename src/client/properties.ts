@@ -9,7 +9,7 @@ import { CONSUMER_DEFAULTS, type ConsumerSettings, type ResetPolicy } from './co
 import { clientErrors } from './errors.ts';
 import { GROUP_DEFAULTS } from './group.ts';
 import { partitioners } from './partitioners.ts';
-import { PRODUCER_DEFAULTS, type ProducerSettings } from './producer.ts';
+import { PRODUCER_DEFAULTS, type ProducerSettings } from './producer/producer.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -209,7 +209,9 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'broker.address.family': accepted,
   'socket.keepalive.enable': accepted,
   'log.connection.close': accepted,
-  'max.in.flight.requests.per.connection': accepted,
+  'max.in.flight.requests.per.connection': whole((draft, count) => {
+    draft.producer.batchesUnderwayMax = Math.min(Math.max(count, 1), 5);
+  }),
   'sasl.mechanism': later,
   'sasl.mechanisms': later,
   'sasl.username': later,

@@ -70,9 +70,9 @@ export class Demo {
     const due = Math.floor((elapsed / 1_000) * EVENTS_PER_SECOND);
     // After a pause (a sleeping laptop) it goes on at its rate instead of catching up.
     const missing = Math.min(due - this.sent, EVENTS_PER_SECOND);
-    const done = (records: number, error: Error | undefined): void => {
-      if (error) this.failed += records;
-      else this.acknowledged += records;
+    const done = (tags: readonly number[], error: Error | undefined): void => {
+      if (error) this.failed += tags.length;
+      else this.acknowledged += tags.length;
     };
     const now = this.io.clock.now();
     for (let i = 0; i < missing; i++) {

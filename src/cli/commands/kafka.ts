@@ -124,9 +124,9 @@ export function produce(topic: string, options: BrokerOptions & { readonly keySe
       const at = options.keySeparator === undefined ? -1 : line.indexOf(options.keySeparator);
       const key = at < 0 ? null : Buffer.from(line.slice(0, at));
       const value = Buffer.from(at < 0 ? line : line.slice(at + options.keySeparator!.length));
-      const hasRoom = producer.append(topic, undefined, { key, value }, (records, error) => {
+      const hasRoom = producer.append(topic, undefined, { key, value }, (tags, error) => {
         if (error) failure = error;
-        else acknowledged += records;
+        else acknowledged += tags.length;
       });
       if (!hasRoom) await new Promise<void>(resolve => producer.whenWritable(resolve));
     }

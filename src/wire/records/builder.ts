@@ -13,6 +13,7 @@ import { varintSize, writeVarint } from './varint.ts';
 export type RecordHeaders = readonly (readonly [string, Uint8Array | null])[];
 
 const NO_HEADERS: RecordHeaders = [];
+const NO_NAMES: readonly Uint8Array[] = [];
 /** Varints and attributes of a record's own framing, at most. */
 const FRAMING_BYTES = 48;
 
@@ -50,7 +51,7 @@ export class RecordBatchBuilder {
       this.maxTimestamp = timestampMs;
     } else if (timestampMs > this.maxTimestamp) this.maxTimestamp = timestampMs;
     const timestampDelta = timestampMs - this.baseTimestamp;
-    const names = headers.map(([name]) => Buffer.from(name));
+    const names = headers.length === 0 ? NO_NAMES : headers.map(([name]) => Buffer.from(name));
     const length = recordLength(timestampDelta, this.recordCount, key, value, headers, names);
     this.reserve(length + 10);
     const { bytes } = this;
@@ -78,6 +79,8 @@ export class RecordBatchBuilder {
       readonly baseSequence?: number;
       readonly isTransactional?: boolean;
       readonly isControl?: boolean;
+      /** False leaves producer and checksum to whoever sends it (`BatchHeader.setProducer`). Default true. */
+      readonly isSealed?: boolean;
     } = {},
   ): Uint8Array {
     let codec: number = CODEC[options.codec ?? 'none'];
@@ -99,6 +102,7 @@ export class RecordBatchBuilder {
     batch.writeBigInt64BE(BigInt(this.baseTimestamp), 27);
     batch.writeBigInt64BE(BigInt(this.maxTimestamp), 35);
     batch.writeInt32BE(this.recordCount, 57);
+    if (options.isSealed === false) return batch;
     new BatchHeader(batch).setProducer(
       options.producerId ?? -1,
       options.producerEpoch ?? -1,

@@ -121,6 +121,10 @@ class ClusterSink implements Sink {
   }
 
   async write(batch: Batch, delivery: Delivery): Promise<void> {
+    const done = (rows: readonly number[], error: Error | undefined): void => {
+      if (!error) delivery.delivered(rows.length);
+      else for (const row of rows) delivery.deadLetter(row, { code: UNDELIVERABLE, message: error.message });
+    };
     for (let row = 0; row < batch.count; row++) {
       const record = this.recordOf(batch, row);
       if (!record) {
@@ -131,18 +135,7 @@ class ClusterSink implements Sink {
         await this.producer.prepare(record.topic);
         this.prepared.add(record.topic);
       }
-      const current = row;
-      const done = (_records: number, error: Error | undefined): void => {
-        if (error) delivery.deadLetter(current, { code: UNDELIVERABLE, message: error.message });
-        else delivery.delivered(1);
-      };
-      const { key, timestampMs, topic, value } = record;
-      const hasRoom = this.producer.append(
-        topic,
-        undefined,
-        { key, value, ...(timestampMs !== undefined && { timestampMs }) },
-        done,
-      );
+      const hasRoom = this.producer.append(record.topic, undefined, record, done, row);
       if (!hasRoom) await new Promise<void>(resolve => this.producer.whenWritable(resolve));
     }
   }

@@ -1,0 +1,213 @@
+/**
+ * One partition's batches between sealing and acknowledgement: what may be sent now, what is under way, what comes again.
+ *
+ *   waiting ─next()─► underway ─┬─ acknowledged ─► settled, in order
+ *      ▲                        └─ failed ──┐
+ *      └──────── recover(), once nothing is under way ─┘
+ *
+ * Up to five batches are under way at a time (as many as a broker remembers of a producer, KIP-98). After a failure
+ * nothing new is sent until all answers are in; then everything unacknowledged goes again in order, with the sequences
+ * that it had (go-back-N). Only the oldest failed batch is judged: what failed behind it mostly failed because of it.
+ *
+ * A batch whose sequence the broker refuses although it is the oldest and nothing else is under way was never taken, nor
+ * was anything behind it: the partition then takes a new producer identity and counts from zero (KIP-360 does it by epoch).
+ * This also closes the gap that a batch leaves that was given up.
+ *
+ * Invariants
+ * I1 batches are settled in the order in which they were pushed, each once.
+ * I2 a batch keeps identity and sequence over all its tries, unless the identity was renewed as above.
+ * I3 at most `size` batches are under way, and none while a failure waits for the other answers.
+ */
+import { assert } from '../../base/index.ts';
+import { BatchHeader } from '../../wire/records/index.ts';
+
+/** Told once for a run of records that were given with it: the tags they were given, and why they failed if they did. */
+export type Acknowledge = (tags: readonly number[], error: Error | undefined) => void;
+
+export interface Acknowledgement {
+  readonly done: Acknowledge;
+  readonly tags: number[];
+}
+
+export class ProducedBatch {
+  readonly bytes: Uint8Array;
+  readonly recordCount: number;
+  readonly acknowledgements: readonly Acknowledgement[];
+  readonly bornMs: number;
+  /** What the batch counts for in the producer's memory. */
+  readonly heldBytes: number;
+  /** First sequence number under the window's identity; -1 before the first try. */
+  sequence = -1;
+  state: 'waiting' | 'underway' | 'acknowledged' | 'failed' = 'waiting';
+  failure: Failure | undefined;
+  private sealedSequence: number | undefined;
+  private sealedBy: Identity | undefined;
+
+  constructor(
+    bytes: Uint8Array,
+    recordCount: number,
+    acknowledgements: readonly Acknowledgement[],
+    bornMs: number,
+    heldBytes: number,
+  ) {
+    this.bytes = bytes;
+    this.recordCount = recordCount;
+    this.acknowledgements = acknowledgements;
+    this.bornMs = bornMs;
+    this.heldBytes = heldBytes;
+  }
+
+  /** Writes producer and sequence into the bytes, and their checksum; once for all tries that do not change them. */
+  seal(identity: Identity | undefined): void {
+    if (this.sealedSequence === this.sequence && this.sealedBy === identity) return;
+    this.sealedSequence = this.sequence;
+    this.sealedBy = identity;
+    new BatchHeader(this.bytes).setProducer(identity?.id ?? -1, identity?.epoch ?? -1, this.sequence);
+  }
+}
+
+/** `again`: worth another try. `sequence`: the broker refused the sequence number. `fatal`: no try will help. */
+export interface Failure {
+  readonly kind: 'again' | 'sequence' | 'fatal';
+  readonly error: Error;
+}
+
+export interface Identity {
+  readonly id: number;
+  readonly epoch: number;
+}
+
+const SEQUENCES = 2 ** 31;
+
+export class PartitionWindow {
+  readonly topic: string;
+  readonly partition: number;
+  identity: Identity | undefined;
+  /** Tries of the oldest batch so far that failed. */
+  failedTries = 0;
+  /** The identity that it had was given up. */
+  wasRenewed = false;
+  /** True while it waits before the next try. */
+  isPaused = false;
+  private readonly size: number;
+  private readonly settle: (batch: ProducedBatch, error: Error | undefined) => void;
+  private readonly batches: ProducedBatch[] = [];
+  private underway = 0;
+  private hasFailed = false;
+  private nextSequence = 0;
+
+  constructor(
+    topic: string,
+    partition: number,
+    size: number,
+    settle: (batch: ProducedBatch, error: Error | undefined) => void,
+  ) {
+    this.topic = topic;
+    this.partition = partition;
+    this.size = size;
+    this.settle = settle;
+  }
+
+  get isEmpty(): boolean {
+    return this.batches.length === 0;
+  }
+
+  push(batch: ProducedBatch): void {
+    this.batches.push(batch);
+  }
+
+  get canSend(): boolean {
+    return !this.isPaused && !this.hasFailed && this.underway < this.size && this.batches.length > this.underwayEnd();
+  }
+
+  /** The next batch to send, now under way; undefined when there is none. */
+  next(): ProducedBatch | undefined {
+    if (!this.canSend) return undefined;
+    const batch = this.batches[this.underwayEnd()]!;
+    if (this.identity && batch.sequence < 0) {
+      batch.sequence = this.nextSequence;
+      this.nextSequence = (this.nextSequence + batch.recordCount) % SEQUENCES;
+    }
+    batch.state = 'underway';
+    this.underway++;
+    return batch;
+  }
+
+  /** The answer for a batch under way. True: a failure is to be dealt with by `recover`, and nothing is under way. */
+  answered(batch: ProducedBatch, failure: Failure | undefined): boolean {
+    assert(batch.state === 'underway', 'I1: an answer for a batch that is not under way');
+    this.underway--;
+    batch.failure = failure;
+    batch.state = failure ? 'failed' : 'acknowledged';
+    this.hasFailed ||= failure !== undefined;
+    this.settleOldest();
+    return this.hasFailed && this.underway === 0;
+  }
+
+  /** Nothing could be sent at all. True: the failure is to be dealt with by `recover`, and nothing is under way. */
+  refused(failure: Failure): boolean {
+    const oldest = this.batches.find(({ state }) => state === 'waiting');
+    if (!oldest) return false;
+    oldest.state = 'failed';
+    oldest.failure = failure;
+    this.hasFailed = true;
+    return this.underway === 0;
+  }
+
+  /**
+   * Prepares the next try. Hopeless batches are settled with their error; the rest waits to be sent again. `deadlineMs`
+   * is the time of birth up to which batches are given up, with `late` as their error. False: nothing is left to try.
+   */
+  recover(deadlineMs: number, late: (batch: ProducedBatch, reason: string) => Error): boolean {
+    assert(this.underway === 0, 'I3: recovery while batches are under way');
+    this.hasFailed = false;
+    const oldest = this.batches[0];
+    const failure = oldest?.failure;
+    if (failure?.kind === 'fatal') this.drop(failure.error);
+    if (failure?.kind === 'sequence') this.renew();
+    this.giveUp(deadlineMs, batch => late(batch, failure?.error.message ?? 'not sent yet'));
+    for (const batch of this.batches) {
+      if (batch.state === 'failed') batch.state = 'waiting';
+      batch.failure = undefined;
+    }
+    this.failedTries = this.batches.length === 0 || this.batches[0] !== oldest ? 0 : this.failedTries + 1;
+    this.settleOldest();
+    return this.batches.length > 0;
+  }
+
+  /** Gives up what was born before; only while nothing is under way. */
+  giveUp(deadlineMs: number, error: (batch: ProducedBatch) => Error): void {
+    while (this.underway === 0 && this.batches.length > 0) {
+      const oldest = this.batches[0]!;
+      if (oldest.state === 'acknowledged') this.settleOldest();
+      else if (oldest.bornMs <= deadlineMs) this.drop(error(oldest));
+      else return;
+    }
+  }
+
+  /** A new identity and sequences from zero, for everything that is not acknowledged. */
+  private renew(): void {
+    this.identity = undefined;
+    this.wasRenewed = true;
+    this.nextSequence = 0;
+    for (const batch of this.batches) if (batch.state !== 'acknowledged') batch.sequence = -1;
+  }
+
+  private drop(error: Error): void {
+    this.settle(this.batches.shift()!, error);
+  }
+
+  private settleOldest(): void {
+    while (this.batches[0]?.state === 'acknowledged') {
+      this.failedTries = 0;
+      this.settle(this.batches.shift()!, undefined);
+    }
+  }
+
+  /** Index of the first batch that waits. Those before it are under way or acknowledged out of turn: few. */
+  private underwayEnd(): number {
+    let index = 0;
+    while (index < this.batches.length && this.batches[index]!.state !== 'waiting') index++;
+    return index;
+  }
+}
