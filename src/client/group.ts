@@ -6,7 +6,7 @@
  *
  * Invariants
  * I1 `onRevoke` runs before every new join and is awaited: what was processed can be committed in the old generation.
- * I2 commits carry the generation in which the partitions were assigned; one refused for that is an error for the caller.
+ * I2 commits carry the generation in which the partitions were assigned; the caller is told of one refused for that.
  */
 import { messageOf, MillraceError, type Timer } from '../base/index.ts';
 import {
@@ -24,6 +24,7 @@ import { assignRange } from './assignors/range.ts';
 import type { Cluster } from './cluster.ts';
 import type { BrokerConnection } from './connection.ts';
 import { clientErrors } from './errors.ts';
+import { committedOffsets, commitOffsets, type GroupOffset, type TopicPartition } from './group-offsets.ts';
 
 export interface GroupMemberSettings {
   readonly groupId: string;
@@ -40,15 +41,6 @@ export const GROUP_DEFAULTS: {
   readonly rebalanceTimeoutMs: number;
   readonly instanceId: string | null;
 } = { sessionTimeoutMs: 45_000, heartbeatMs: 3_000, rebalanceTimeoutMs: 300_000, instanceId: null };
-
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-export interface GroupOffset extends TopicPartition {
-  readonly offset: number;
-}
 
 export interface GroupListener {
   onAssign(partitions: readonly GroupOffset[]): void | Promise<void>;
@@ -82,13 +74,12 @@ export class GroupMember {
     await this.rejoin();
   }
 
-  async commit(offsets: readonly GroupOffset[]): Promise<void> {
-    if (offsets.length === 0) return;
-    await commitOffsets(this.cluster, this.settings.groupId, offsets, {
-      memberId: this.memberId,
-      generation: this.generation,
-      instanceId: this.settings.instanceId,
-    });
+  /** False: the generation in which the partitions were ours is over, and nothing was committed. */
+  async commit(offsets: readonly GroupOffset[]): Promise<boolean> {
+    if (offsets.length === 0) return true;
+    const { instanceId, groupId } = this.settings;
+    const { generation, memberId } = this;
+    return commitOffsets(this.cluster, groupId, offsets, { memberId, generation, instanceId });
   }
 
   async close(): Promise<void> {
@@ -255,63 +246,4 @@ export class GroupMember {
   private async connection(): Promise<BrokerConnection> {
     return this.cluster.node(await this.cluster.coordinator(this.settings.groupId), this.purpose);
   }
-}
-
-/** Commits as a member, or outside the group protocol without one. */
-export async function commitOffsets(
-  cluster: Cluster,
-  groupId: string,
-  offsets: readonly GroupOffset[],
-  member?: { readonly memberId: string; readonly generation: number; readonly instanceId: string | null },
-): Promise<void> {
-  const topics = new Map<string, GroupOffset[]>();
-  for (const offset of offsets) topics.set(offset.topic, [...(topics.get(offset.topic) ?? []), offset]);
-  for (let attempt = 0; ; attempt++) {
-    const connection = await cluster.node(await cluster.coordinator(groupId), 'group');
-    const answer = await connection.request(
-      apis.offsetCommit,
-      {
-        groupId,
-        generationIdOrMemberEpoch: member?.generation ?? -1,
-        memberId: member?.memberId ?? '',
-        groupInstanceId: member?.instanceId ?? null,
-        topics: [...topics].map(([name, list]) => ({
-          name,
-          partitions: list.map(({ offset, partition }) => ({
-            partitionIndex: partition,
-            committedOffset: offset,
-            committedMetadata: null,
-          })),
-        })),
-      } as never,
-      { cap: 9 },
-    );
-    const code = answer.topics
-      .flatMap(topic => topic.partitions)
-      .find(partition => partition.errorCode !== 0)?.errorCode;
-    if (code === undefined) return;
-    const isTransient = code === errorCode('COORDINATOR_LOAD_IN_PROGRESS') || code === errorCode('NOT_COORDINATOR');
-    if (!isTransient || attempt > 10)
-      throw clientErrors.brokerError({ api: 'OffsetCommit', what: `of ${groupId}`, error: errorName(code) });
-    await cluster.backoff(attempt);
-  }
-}
-
-/** Committed offsets in the order asked for; -1 where there is none. */
-export async function committedOffsets(
-  cluster: Cluster,
-  groupId: string,
-  partitions: readonly TopicPartition[],
-): Promise<number[]> {
-  const topics = new Map<string, number[]>();
-  for (const { partition, topic } of partitions) topics.set(topic, [...(topics.get(topic) ?? []), partition]);
-  const connection = await cluster.node(await cluster.coordinator(groupId), 'group');
-  const wishes = [...topics].map(([name, partitionIndexes]) => ({ name, partitionIndexes }));
-  const answer = await connection.request(apis.offsetFetch, { groupId, topics: wishes } as never, { cap: 7 });
-  return partitions.map(({ partition, topic }) => {
-    const found = answer.topics
-      .find(({ name }) => name === topic)
-      ?.partitions.find(entry => entry.partitionIndex === partition);
-    return found?.committedOffset ?? -1;
-  });
 }

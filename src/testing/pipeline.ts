@@ -31,6 +31,9 @@ export async function runPipeline(
     readonly services?: ReadonlyMap<string, unknown>;
     readonly secrets?: Readonly<Record<string, string>>;
     readonly checkpoints?: CheckpointStore;
+    /** Given the running task, to drain or tap it. */
+    readonly onStart?: (task: Task) => void;
+    readonly onOutput?: (text: string) => void;
   } = {},
 ): Promise<PipelineRun> {
   const source = new SourceText('<input>', text);
@@ -48,7 +51,9 @@ export async function runPipeline(
       {
         read: () => Promise.resolve(chunks.length > 0 ? Buffer.from(chunks.shift()!) : undefined),
         write: (bytes: Uint8Array) => {
-          output += Buffer.from(bytes).toString();
+          const printedText = Buffer.from(bytes).toString();
+          output += printedText;
+          options.onOutput?.(printedText);
           return Promise.resolve();
         },
       },
@@ -67,6 +72,7 @@ export async function runPipeline(
   });
   try {
     await task.start();
+    options.onStart?.(task);
     await task.finished;
   } catch (error) {
     return {

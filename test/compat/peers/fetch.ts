@@ -7,7 +7,7 @@
  * Nothing of it enters the product or its package.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CACHE = join(import.meta.dirname, '../../../.cache/peers');
@@ -18,7 +18,7 @@ interface Peer {
 }
 
 const PEERS = {
-  'kafka-4.2.0': { artifacts: ['org.apache.kafka:kafka_2.13:4.2.0'] },
+  'kafka-4.2.0': { artifacts: ['org.apache.kafka:kafka_2.13:4.2.0', 'org.apache.kafka:kafka-tools:4.2.0'] },
   'clients-3.9.1': { artifacts: ['org.apache.kafka:kafka-clients:3.9.1', JACKSON()] },
   'clients-2.8.2': { artifacts: ['org.apache.kafka:kafka-clients:2.8.2', JACKSON()] },
 } as const satisfies Record<string, Peer>;
@@ -53,12 +53,13 @@ function pom({ artifacts }: Peer): string {
 /** Into a folder beside it first, so that an interrupted fetch leaves nothing that looks whole. */
 function fetchPeer(name: PeerName): void {
   const target = join(CACHE, name);
-  if (existsSync(join(target, 'libs'))) return;
+  const text = pom(PEERS[name]);
+  if (existsSync(join(target, 'libs')) && readFileSync(join(target, 'pom.xml'), 'utf8') === text) return;
   process.stderr.write(`fetching ${name} …\n`);
   const work = join(CACHE, `${name}.partial`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  writeFileSync(join(work, 'pom.xml'), pom(PEERS[name]));
+  writeFileSync(join(work, 'pom.xml'), text);
   const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', '-DoutputDirectory=libs'];
   const { status, error } = spawnSync('mvn', ['-q', '-B', ...goal], {
     cwd: work,

@@ -7,7 +7,6 @@ import {
   type ClientSettings,
   type Cluster,
   clientErrors,
-  committedOffsets,
   commitOffsets,
   Consumer,
   GroupMember,
@@ -32,9 +31,13 @@ export interface TopicReader {
   /** Batches that are there, or none after a short wait. */
   poll(): Promise<readonly ReadBatch[]>;
   readonly isAtEnd: boolean;
-  commit(offsets: readonly GroupOffset[]): Promise<void>;
+  /** False: the partitions are no longer ours, and nothing was committed. */
+  commit(offsets: readonly GroupOffset[]): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** Awaited before partitions are given back: what was read of them can still be delivered and committed. */
+export type OnRevoke = (withinMs: number) => Promise<void>;
 
 const WAIT_MS = 500;
 const READ_BYTES = 1024 * 1024;
@@ -99,8 +102,9 @@ export class EmbeddedReader implements TopicReader {
     return this.partitions.every(({ end, offset }) => offset >= end);
   }
 
-  commit(offsets: readonly GroupOffset[]): Promise<void> {
-    return this.log.commit(this.group, offsets);
+  async commit(offsets: readonly GroupOffset[]): Promise<boolean> {
+    await this.log.commit(this.group, offsets);
+    return true;
   }
 
   close(): Promise<void> {
@@ -167,10 +171,10 @@ export class ClusterReader implements TopicReader {
   private readonly group: string;
   private member: GroupMember | undefined;
   private failure: unknown;
-  /** Called when partitions are about to be taken away. */
-  onRevoke: () => Promise<void> = () => Promise.resolve();
+  private readonly onRevoke: OnRevoke;
 
-  constructor(io: Io, settings: ClientSettings, topic: string, group: string) {
+  constructor(io: Io, settings: ClientSettings, topic: string, group: string, onRevoke: OnRevoke) {
+    this.onRevoke = onRevoke;
     this.settings = settings;
     this.cluster = makeCluster(io, settings);
     this.consumer = new Consumer(this.cluster, settings.consumer);
@@ -181,17 +185,21 @@ export class ClusterReader implements TopicReader {
   async open(start: StartOffset, positions: ReadonlyMap<number, number>): Promise<void> {
     if (start.kind === 'stored') {
       const { heartbeatMs, instanceId, rebalanceTimeoutMs, sessionTimeoutMs } = this.settings.group;
+      // The checkpoint speaks of the first assignment only; what comes back later was committed by whoever had it.
+      const saved = new Map(positions);
       this.member = new GroupMember(
         this.cluster,
         { groupId: this.group, topics: [this.topic], heartbeatMs, instanceId, rebalanceTimeoutMs, sessionTimeoutMs },
         {
-          onAssign: partitions =>
+          onAssign: partitions => {
             this.consumer.assign(
-              partitions.map(entry => ({ ...entry, offset: positions.get(entry.partition) ?? entry.offset })),
-            ),
+              partitions.map(entry => ({ ...entry, offset: saved.get(entry.partition) ?? entry.offset })),
+            );
+            saved.clear();
+          },
           onRevoke: async () => {
             this.consumer.assign([]);
-            await this.onRevoke();
+            await this.onRevoke(rebalanceTimeoutMs / 2);
           },
           onFailure: error => {
             this.failure = error;
@@ -224,19 +232,13 @@ export class ClusterReader implements TopicReader {
     return this.consumer.isAtEnd;
   }
 
-  async commit(offsets: readonly GroupOffset[]): Promise<void> {
-    if (this.member) await this.member.commit(offsets);
-    else await commitOffsets(this.cluster, this.group, offsets);
+  commit(offsets: readonly GroupOffset[]): Promise<boolean> {
+    return this.member ? this.member.commit(offsets) : commitOffsets(this.cluster, this.group, offsets);
   }
 
   async close(): Promise<void> {
     await this.member?.close();
     await this.cluster.close();
-  }
-
-  /** Offsets that the group has committed, for checks and displays. */
-  committed(partitions: readonly { readonly topic: string; readonly partition: number }[]): Promise<number[]> {
-    return committedOffsets(this.cluster, this.group, partitions);
   }
 
   private async first(start: StartOffset, partition: number): Promise<number> {

@@ -31,7 +31,7 @@ import {
   startOffset,
 } from './arguments.ts';
 import { chunksOf } from './batch.ts';
-import { ClusterReader, EmbeddedReader, type TopicReader } from './reader.ts';
+import { ClusterReader, EmbeddedReader, type OnRevoke, type TopicReader } from './reader.ts';
 
 interface Settings {
   readonly topic: string;
@@ -43,35 +43,46 @@ interface Settings {
   readonly asEvents: boolean;
 }
 
+/** What a cut keeps: the next offset of each partition, and in which assignment it was read. */
+interface Positions {
+  readonly assignment: number;
+  readonly offsets: readonly (readonly [partition: number, offset: number])[];
+}
+
 class KafkaSource implements Source {
   private readonly context: StageContext;
   private readonly settings: Settings;
   private readonly reader: TopicReader;
-  private readonly positions = new Map<number, number>();
+  private readonly offsets = new Map<number, number>();
+  /** Counts the times that partitions were given back; what was cut before is not committed after. */
+  private assignment = 0;
+  /** Set while partitions are to be given back; called when what was read of them is delivered and committed. */
+  private givenBack: (() => void) | undefined;
+  private newestCut = '';
   private isStopped = false;
   private emitted = 0;
   private sinceCut = 0;
   private cutMs = 0;
 
-  constructor(context: StageContext, settings: Settings, reader: TopicReader) {
+  constructor(context: StageContext, settings: Settings, makeReader: (onRevoke: OnRevoke) => TopicReader) {
     this.context = context;
     this.settings = settings;
-    this.reader = reader;
+    this.reader = makeReader(withinMs => this.giveBack(withinMs));
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {
-    const saved = new Map(
-      (positions === undefined ? [] : (JSON.parse(positions) as [number, number][])) satisfies [number, number][],
-    );
-    await this.reader.open(this.settings.start, saved);
+    const saved = positions === undefined ? [] : (JSON.parse(positions) as Positions).offsets;
+    await this.reader.open(this.settings.start, new Map(saved));
     this.cutMs = this.context.io.clock.monotonic();
     while (!this.isStopped && this.left > 0) {
       const batches = await this.reader.poll();
+      const { assignment } = this;
       for (const { batch, fromOffset, partition, topic } of batches) {
-        if (this.isStopped || this.left <= 0) break;
+        if (this.isStopped || this.left <= 0 || assignment !== this.assignment) break;
         await this.emit(out, topic, partition, batch, fromOffset);
       }
-      await this.cutWhenDue(out);
+      if (this.givenBack) await this.cutToGiveBack(out);
+      else await this.cutWhenDue(out);
       if (this.settings.exits && batches.length === 0 && this.reader.isAtEnd) break;
     }
     await this.cut(out);
@@ -82,16 +93,47 @@ class KafkaSource implements Source {
   }
 
   async commit(positions: string): Promise<void> {
-    const offsets = (JSON.parse(positions) as [number, number][]).map(([partition, offset]) => ({
-      topic: this.settings.topic,
-      partition,
-      offset,
-    }));
-    await this.reader.commit(offsets);
+    const { assignment, offsets } = JSON.parse(positions) as Positions;
+    if (assignment === this.assignment) {
+      const { topic } = this.settings;
+      const isOurs = await this.reader.commit(offsets.map(([partition, offset]) => ({ topic, partition, offset })));
+      if (!isOurs) this.warnOfRepetition();
+    }
+    if (positions === this.newestCut) this.givenBack?.();
   }
 
   close(): Promise<void> {
     return this.reader.close();
+  }
+
+  /** Partitions are about to be taken away: what was read of them is delivered and committed first, within a bound. */
+  private async giveBack(withinMs: number): Promise<void> {
+    if (!this.isStopped && this.offsets.size > 0) {
+      await new Promise<void>(resolve => {
+        const timer = this.context.io.clock.after(withinMs, resolve);
+        this.givenBack = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    this.givenBack = undefined;
+    this.assignment++;
+    this.offsets.clear();
+  }
+
+  private async cutToGiveBack(out: SourceOutput): Promise<void> {
+    await this.cut(out);
+    if (this.offsets.size === 0) this.givenBack?.();
+  }
+
+  private warnOfRepetition(): void {
+    this.context.warn({
+      code: 'MR7222',
+      message:
+        'the group gave partitions to another member before their offsets were committed; some events come again',
+      span: this.context.span,
+    });
   }
 
   private get left(): number {
@@ -106,7 +148,7 @@ class KafkaSource implements Source {
     fromOffset: number,
   ): Promise<void> {
     const { chunks, next } = chunksOf(topic, partition, bytes, fromOffset, this.left);
-    this.positions.set(partition, next);
+    this.offsets.set(partition, next);
     this.emitted += chunks.count;
     this.sinceCut += chunks.count;
     if (chunks.count > 0) {
@@ -126,7 +168,10 @@ class KafkaSource implements Source {
   private async cut(out: SourceOutput): Promise<void> {
     this.sinceCut = 0;
     this.cutMs = this.context.io.clock.monotonic();
-    if (this.positions.size > 0) await out.cutEpoch(JSON.stringify([...this.positions]));
+    if (this.offsets.size === 0) return;
+    const cut: Positions = { assignment: this.assignment, offsets: [...this.offsets] };
+    this.newestCut = JSON.stringify(cut);
+    await out.cutEpoch(this.newestCut);
   }
 }
 
@@ -153,9 +198,6 @@ function makeSource(
   const settings = clientSettings(context.io, properties);
   const group = args.group_id ?? settings.group.groupId ?? context.pipelineId;
   const log = properties.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
-  const reader = log
-    ? new EmbeddedReader(context.io, log, args.topic, group)
-    : new ClusterReader(context.io, settings, args.topic, group);
   return new KafkaSource(
     context,
     {
@@ -167,7 +209,10 @@ function makeSource(
       commitTimeoutMs: args.commit_timeout,
       asEvents,
     },
-    reader,
+    onRevoke =>
+      log
+        ? new EmbeddedReader(context.io, log, args.topic, group)
+        : new ClusterReader(context.io, settings, args.topic, group, onRevoke),
   );
 }
 
