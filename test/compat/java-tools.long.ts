@@ -1,6 +1,7 @@
 /** Kafka 4.2's own command line tools, unmodified, against a running `millrace up`. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { type KAFKA_TOOLS, kafkaTool } from './peers/kafka.ts';
@@ -103,7 +104,9 @@ test('a group of three console consumers loses one to kill -9, goes on, and resu
   } finally {
     for (const child of members) child.kill('SIGTERM');
     await Promise.all(
-      members.map(child => child.exitCode ?? child.signalCode ?? new Promise(r => child.once('exit', r))),
+      members.map(async child => {
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      }),
     );
   }
   produce(2_000);

@@ -16,7 +16,8 @@
  * Invariants
  * I1 batches are settled in the order in which they were pushed, each once.
  * I2 a batch keeps identity and sequence over all its tries, unless the identity was renewed as above.
- * I3 at most `size` batches are under way, and none while a failure waits for the other answers.
+ * I3 at most `size` batches lie between the oldest unsettled and the newest sent, so that the broker still knows the oldest
+ *    when it comes again; nothing is sent while a failure waits for the other answers.
  */
 import { assert } from '../../base/index.ts';
 import { BatchHeader } from '../../wire/records/index.ts';
@@ -117,13 +118,15 @@ export class PartitionWindow {
   }
 
   get canSend(): boolean {
-    return !this.isPaused && !this.hasFailed && this.underway < this.size && this.batches.length > this.underwayEnd();
+    if (this.isPaused || this.hasFailed) return false;
+    const next = this.firstWaiting();
+    return next < this.size && next < this.batches.length;
   }
 
   /** The next batch to send, now under way; undefined when there is none. */
   next(): ProducedBatch | undefined {
     if (!this.canSend) return undefined;
-    const batch = this.batches[this.underwayEnd()]!;
+    const batch = this.batches[this.firstWaiting()]!;
     if (this.identity && batch.sequence < 0) {
       batch.sequence = this.nextSequence;
       this.nextSequence = (this.nextSequence + batch.recordCount) % SEQUENCES;
@@ -204,8 +207,8 @@ export class PartitionWindow {
     }
   }
 
-  /** Index of the first batch that waits. Those before it are under way or acknowledged out of turn: few. */
-  private underwayEnd(): number {
+  /** Those before it are under way, or acknowledged behind one that is: as many as the broker may have to remember. */
+  private firstWaiting(): number {
     let index = 0;
     while (index < this.batches.length && this.batches[index]!.state !== 'waiting') index++;
     return index;
