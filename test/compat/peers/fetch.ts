@@ -7,20 +7,37 @@
  * Nothing of it enters the product or its package.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CACHE = join(import.meta.dirname, '../../../.cache/peers');
 
-interface Peer {
-  /** Maven coordinates `group:artifact:version`. */
-  readonly artifacts: readonly string[];
-}
+type Peer =
+  /** Maven coordinates `group:artifact:version`, copied with what they need into `libs`. */
+  | { readonly artifacts: readonly string[] }
+  /** A Go program of our own over a module `path@version`; `<name>` is the binary. */
+  | { readonly module: string; readonly program: string };
 
 const PEERS = {
   'kafka-4.2.0': { artifacts: ['org.apache.kafka:kafka_2.13:4.2.0', 'org.apache.kafka:kafka-tools:4.2.0'] },
   'clients-3.9.1': { artifacts: ['org.apache.kafka:kafka-clients:3.9.1', JACKSON()] },
   'clients-2.8.2': { artifacts: ['org.apache.kafka:kafka-clients:2.8.2', JACKSON()] },
+  'benthos-4.27.0': {
+    module: 'github.com/benthosdev/benthos/v4@v4.27.0',
+    program: `package main
+
+import (
+	"context"
+
+	_ "github.com/benthosdev/benthos/v4/public/components/io"
+	_ "github.com/benthosdev/benthos/v4/public/components/kafka"
+	_ "github.com/benthosdev/benthos/v4/public/components/pure"
+	"github.com/benthosdev/benthos/v4/public/service"
+)
+
+func main() { service.RunCLI(context.Background()) }
+`,
+  },
 } as const satisfies Record<string, Peer>;
 
 /** Kafka's `…DataJsonConverter` classes need it, and its clients do not bring it along. */
@@ -37,7 +54,15 @@ export function peerLibs(name: PeerName): string {
   return libs;
 }
 
-function pom({ artifacts }: Peer): string {
+/** Benthos, built by `fetch`; used by benches only. */
+export function benthosBinary(): string {
+  const binary = join(CACHE, 'benthos-4.27.0', 'peer');
+  if (!existsSync(binary))
+    throw new Error('benthos is missing: node tools/run.mjs test/compat/peers/fetch.ts benthos-4.27.0');
+  return binary;
+}
+
+function pom(artifacts: readonly string[]): string {
   const dependencies = artifacts.map(text => {
     const [group, artifact, version] = text.split(':');
     return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
@@ -50,28 +75,57 @@ function pom({ artifacts }: Peer): string {
 `;
 }
 
+/** What is wanted, in full; kept beside what was fetched, so that a change of it fetches anew. */
+function recipe(peer: Peer): Readonly<Record<string, string>> {
+  if ('artifacts' in peer) return { 'pom.xml': pom(peer.artifacts) };
+  const [path, version] = peer.module.split('@');
+  return {
+    'go.mod.in': `module millrace.peers/peer\n\ngo 1.24\n\nrequire ${path} ${version}\n`,
+    'main.go': peer.program,
+  };
+}
+
 /** Into a folder beside it first, so that an interrupted fetch leaves nothing that looks whole. */
 function fetchPeer(name: PeerName): void {
   const target = join(CACHE, name);
-  const text = pom(PEERS[name]);
-  if (existsSync(join(target, 'libs')) && readFileSync(join(target, 'pom.xml'), 'utf8') === text) return;
+  const files = Object.entries(recipe(PEERS[name]));
+  const isSame = ([file, text]: [string, string]): boolean =>
+    existsSync(join(target, file)) && readFileSync(join(target, file), 'utf8') === text;
+  if (files.every(isSame)) return;
   process.stderr.write(`fetching ${name} …\n`);
   const work = join(CACHE, `${name}.partial`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  writeFileSync(join(work, 'pom.xml'), text);
-  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', '-DoutputDirectory=libs'];
-  const { status, error } = spawnSync('mvn', ['-q', '-B', ...goal], {
-    cwd: work,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`Maven could not fetch ${name}: ${error?.message ?? `exit code ${status}`}`);
+  for (const [file, text] of files) writeFileSync(join(work, file), text);
+  if ('artifacts' in PEERS[name]) {
+    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', '-DoutputDirectory=libs'];
+    execute('mvn', ['-q', '-B', ...goal], work);
+  } else {
+    copyFileSync(join(work, 'go.mod.in'), join(work, 'go.mod'));
+    execute('go', ['mod', 'tidy'], work);
+    execute('go', ['build', '-o', 'peer', '.'], work);
+  }
   rmSync(target, { recursive: true, force: true });
   renameSync(work, target);
 }
 
+function execute(command: string, args: readonly string[], cwd: string): void {
+  const environment = { ...process.env, CGO_ENABLED: '0', MAVEN_ARGS: '--color=never' };
+  const { error, status } = spawnSync(command, args, {
+    cwd,
+    env: environment,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`${command} failed in ${cwd}: ${error?.message ?? `exit code ${status}`}`);
+}
+
+/** Those that the long suites need; benches ask for theirs by name. */
+const OF_SUITES: readonly PeerName[] = ['kafka-4.2.0', 'clients-3.9.1', 'clients-2.8.2'];
+
 if (process.argv[1] === import.meta.filename) {
-  const wanted = process.argv.slice(2);
-  for (const name of Object.keys(PEERS) as PeerName[])
-    if (wanted.length === 0 || wanted.includes(name)) fetchPeer(name);
+  const wanted = process.argv.slice(2) as PeerName[];
+  for (const name of wanted.length > 0 ? wanted : OF_SUITES) {
+    if (!(name in PEERS)) throw new Error(`${name} is none of ${Object.keys(PEERS).join(', ')}`);
+    fetchPeer(name);
+  }
 }
