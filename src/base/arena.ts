@@ -34,6 +34,18 @@ export interface Slab {
   release(): void;
 }
 
+/** Memory for some bytes that are about to be read: part of a slab, or private memory that the garbage collector owns. */
+export interface Room {
+  readonly bytes: Uint8Array;
+  /** Holds the slab; released when the bytes are no longer used. Absent for private memory. */
+  readonly owner?: Slab;
+}
+
+/** Shared, so that other threads may read what lies there. */
+export function privateRoom(bytes: number): Room {
+  return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
+}
+
 export interface ArenaSettings {
   readonly slabBytes: number;
   readonly reservedBytes: number;
@@ -87,6 +99,12 @@ export class Arena {
     if (id === undefined) return undefined;
     this.holders[id] = 1;
     return new ArenaSlab(this, id, this.firstSlab + id * this.slabBytes);
+  }
+
+  /** Room for `bytes`: a slab's if it is large enough and one is free, else private. */
+  room(bytes: number): Room {
+    const owner = bytes <= this.slabBytes ? this.take() : undefined;
+    return owner ? { bytes: owner.bytes.subarray(0, bytes), owner } : privateRoom(bytes);
   }
 
   /** Calls back once when a slab is free; the caller tries `take` again. */
