@@ -98,6 +98,7 @@ export class App {
     this.coordination = new Coordination(io, this.log);
     this.broker = new Broker({
       io,
+      arena: this.arena,
       log: this.log,
       coordination: this.coordination,
       logger: this.parts.logger,

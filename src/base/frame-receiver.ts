@@ -1,35 +1,41 @@
 /**
- * Frames out of a byte stream: a length (int32, big endian) and as many bytes. They are read where they stay, one kernel
- * read at a time, without a copy of what is large.
+ * Frames out of a byte stream: a length (int32, big endian) and as many bytes. Large ones are read where they stay.
  *
- *   scratch   where reading begins: small frames are copied out of it, so an idle connection holds nothing else
- *   room      taken when the length of a frame that did not fit the scratch is known; the rest of it is read into place
+ *   scratch   one a thread, where reading begins; whole frames are copied out of it, what was begun is moved to a room. It
+ *             is empty between two calls, so that connections share it and an idle one holds nothing.
+ *   room      taken when a frame's length is known; the rest of the frame is read into place
  *
  * Invariants
- * I1 `into` gives the place for the next bytes; what arrives elsewhere is copied there.
+ * I1 `into` gives the place for the next bytes, to be filled before any other receiver's; what arrives elsewhere is copied.
  * I2 a length beyond the limit takes no memory; nothing is delivered after it.
+ * I3 a room that is smaller than its frame grows as bytes arrive: a lying length costs no more than what was sent.
  */
 import type { Room, Slab } from './arena.ts';
 
 const SCRATCH_BYTES = 65_536;
 const LENGTH_BYTES = 4;
+const GROWTH = 4;
 
 export interface FrameReceiverParts {
   readonly frameBytesMax: number;
-  /** Room for a large frame. */
-  room(bytes: number): Room;
+  /** Room for a frame of `bytes`, of which `begun` has arrived: all of it, or less where that is private memory. */
+  room(bytes: number, begun: Uint8Array): Room;
   /** A whole frame without its length; `owner` belongs to the callee, who releases it. */
   onFrame(frame: Uint8Array, owner: Slab | undefined): void;
   /** A length that is negative or beyond the limit: the stream is of no more use. */
   onBadLength(bytes: number): void;
 }
 
+let sharedScratch: Uint8Array | undefined;
+
 export class FrameReceiver {
   private readonly parts: FrameReceiverParts;
-  private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  /** The frame that is being received. */
   private room: Room | undefined;
-  /** Bytes in the room, or in the scratch when there is no room. */
+  private frameBytes = 0;
   private filled = 0;
+  /** The first bytes of a length. */
+  private begun: Uint8Array | undefined;
   private isDead = false;
 
   constructor(parts: FrameReceiverParts) {
@@ -37,20 +43,23 @@ export class FrameReceiver {
   }
 
   into(): Uint8Array {
-    return (this.room?.bytes ?? this.scratch).subarray(this.filled);
+    if (this.room) return this.room.bytes.subarray(this.filled, this.frameBytes);
+    return (sharedScratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES));
   }
 
   received(chunk: Uint8Array): void {
-    for (let rest = chunk; rest.length > 0 && !this.isDead; ) {
+    let rest = chunk;
+    while (this.room && rest.length > 0) {
       const place = this.into();
       const count = Math.min(place.length, rest.length);
       const isInPlace = rest.buffer === place.buffer && rest.byteOffset === place.byteOffset;
       if (!isInPlace) place.set(rest.subarray(0, count));
       rest = rest.subarray(count);
       this.filled += count;
-      if (!this.room) this.cut();
-      else if (this.filled === this.room.bytes.length) this.deliverRoom(this.room);
+      if (this.filled === this.frameBytes) this.deliver(this.room);
+      else if (this.filled === this.room.bytes.length) this.grow(this.room);
     }
+    if (rest.length > 0 && !this.isDead) this.cut(rest);
   }
 
   /** Nothing more comes: what was begun is given up. */
@@ -60,36 +69,48 @@ export class FrameReceiver {
     this.room = undefined;
   }
 
-  private deliverRoom({ bytes, owner }: Room): void {
+  private deliver({ bytes, owner }: Room): void {
     this.room = undefined;
-    this.filled = 0;
-    this.parts.onFrame(bytes, owner);
+    this.parts.onFrame(bytes.subarray(0, this.frameBytes), owner);
   }
 
-  /** Delivers what is whole in the scratch; what is not goes to the front, or into a room of its own if it is large. */
-  private cut(): void {
-    const { scratch } = this;
+  private grow({ bytes, owner }: Room): void {
+    const grown = new Uint8Array(new SharedArrayBuffer(Math.min(this.frameBytes, bytes.length * GROWTH)));
+    grown.set(bytes);
+    owner?.release();
+    this.room = { bytes: grown };
+  }
+
+  /** Bytes that begin with a length, or the rest of one. */
+  private cut(chunk: Uint8Array): void {
+    const bytes = this.begun ? Buffer.concat([this.begun, chunk]) : chunk;
+    this.begun = undefined;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
-    while (this.filled - at >= LENGTH_BYTES && !this.isDead) {
-      const size = scratch.readInt32BE(at);
+    while (bytes.length - at >= LENGTH_BYTES) {
+      const size = view.getInt32(at);
       if (size < 0 || size > this.parts.frameBytesMax) {
         this.close();
         this.parts.onBadLength(size);
         return;
       }
-      const start = at + LENGTH_BYTES;
-      if (start + size > this.filled) {
-        if (LENGTH_BYTES + size <= SCRATCH_BYTES) break;
-        this.room = this.parts.room(size);
-        this.room.bytes.set(scratch.subarray(start, this.filled));
-        this.filled -= start;
-        return;
-      }
-      at = start + size;
-      this.parts.onFrame(Uint8Array.from(scratch.subarray(start, at)), undefined);
+      at = this.take(bytes, at + LENGTH_BYTES, size);
+      if (this.isDead) return;
     }
-    if (this.isDead) return;
-    scratch.copyWithin(0, at, this.filled);
-    this.filled -= at;
+    if (at < bytes.length) this.begun = Uint8Array.from(bytes.subarray(at));
+  }
+
+  /** Moves a frame, or what has arrived of it, into a room of its own; returns where the next one begins. */
+  private take(bytes: Uint8Array, start: number, size: number): number {
+    const begun = bytes.subarray(start, start + size);
+    let room = this.parts.room(size, begun);
+    if (room.bytes.length < begun.length) room = { bytes: new Uint8Array(new SharedArrayBuffer(begun.length)) };
+    room.bytes.set(begun);
+    this.room = room;
+    this.frameBytes = size;
+    this.filled = begun.length;
+    if (begun.length === size) this.deliver(room);
+    else if (begun.length === room.bytes.length) this.grow(room);
+    return start + begun.length;
   }
 }
