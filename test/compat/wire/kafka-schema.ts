@@ -144,12 +144,20 @@ const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ElectLeadersRequest: { 'topicPartitions[].partitionId[]': 'partitions[]' },
 };
 
-/** Our spelling of their field names, and theirs of today for those of 2.8.2. */
+/** A path of the jar's names in the names of today. */
 export function renamed(jar: JarName, message: string, path: string): string {
   const names = jar === 'clients-2.8.2' ? RENAMED[message] : undefined;
   if (names === undefined) return path;
   const parts = path.split('.');
   return parts.map((part, i) => names[parts.slice(0, i + 1).join('.')] ?? part).join('.');
+}
+
+/** The jar's name of our field, below the path of the jar's names that leads to it. */
+export function theirName(jar: JarName, message: string, prefix: readonly string[], ours: string): string {
+  const names = jar === 'clients-2.8.2' ? RENAMED[message] : undefined;
+  const path = (name: string): string => [...prefix, name].join('.');
+  const old = Object.entries(names ?? {}).find(([key, now]) => now === ours && key === path(key.split('.').at(-1)!));
+  return old?.[0].split('.').at(-1) ?? ours;
 }
 
 const lowerFirst = (name: string): string => name[0]!.toLowerCase() + name.slice(1);
