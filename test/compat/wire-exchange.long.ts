@@ -9,10 +9,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import type { AnyApi } from '../../src/wire/index.ts';
-import * as wire from '../../src/wire/index.ts';
+import { decodeRequestHeader, Reader } from '../../src/wire/index.ts';
+import { judgesOf } from './wire/captured-frame.ts';
+import { codecOf, flexibleSince } from './wire/codec.ts';
 import { Judge } from './wire/judge.ts';
-import { isJudge, JARS, type JarName, kafkaMessages } from './wire/kafka-schema.ts';
+import { JARS, type JarName } from './wire/kafka-schema.ts';
 import { type Body, bodies } from './wire/our-definitions.ts';
 import { kafkaJson, type Message, messages, plain } from './wire/random-messages.ts';
 
@@ -21,66 +22,14 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 process.stdout.write(`SEED=${seed}\n`);
 
 /** Versions that no jar has are listed, with reasons, in `wire-definitions.long.ts`. */
-const schemas = new Map(JARS.map(jar => [jar, kafkaMessages(jar)]));
 const judges = new Map(JARS.map(jar => [jar, new Judge(jar)]));
 after(() => Promise.all([...judges.values()].map(judge => judge.close())));
 
 /** It reads a tagged field that came later as unknown, and its JSON is silent about it. */
 const LACKS_A_TAG: ReadonlySet<string> = new Set(['clients-2.8.2 ApiVersionsResponse']);
 
-const judgesOf = (name: string, version: number): JarName[] =>
-  JARS.filter(jar => !LACKS_A_TAG.has(`${jar} ${name}`)).filter(jar => isJudge(jar, schemas.get(jar)!, name, version));
-
-interface Codec {
-  encode(header: Message, message: Message): Uint8Array[];
-  decode(bytes: Buffer): { header: unknown; message: unknown };
-}
-
-const apis = new Map((wire.apis.allApis as readonly AnyApi[]).map(api => [api.key, api]));
-const flexibleSince = (key: number): number | undefined => apis.get(key)?.flexibleSince;
-
-/** Request and response frames without their size; embedded structures without a header. */
-function codecOf(body: Body, version: number): Codec {
-  if (body.kind === 'embedded') {
-    const functions = wire as unknown as Record<string, (first: unknown, ...rest: unknown[]) => unknown>;
-    return {
-      encode: (_header, message) => {
-        const w = new wire.Writer();
-        functions[`encode${body.name}`]!(w, message, version);
-        return w.finish();
-      },
-      decode: bytes => {
-        const r = new wire.Reader(bytes);
-        const message = functions[`decode${body.name}`]!(r, version);
-        r.expectEnd();
-        return { header: null, message };
-      },
-    };
-  }
-  const api = apis.get(body.apiKey)!;
-  if (body.kind === 'request') {
-    return {
-      encode: ({ correlationId, clientId }, message) =>
-        wire.encodeRequest(api, version, correlationId as number, clientId as string | null, message as never).slice(1),
-      decode: bytes => {
-        const r = new wire.Reader(bytes);
-        const { apiKey, apiVersion, ...rest } = wire.decodeRequestHeader(r, flexibleSince);
-        const message: unknown = api.decodeRequest(r, version);
-        r.expectEnd();
-        return { header: { requestApiKey: apiKey, requestApiVersion: apiVersion, ...rest }, message };
-      },
-    };
-  }
-  return {
-    encode: ({ correlationId }, message) =>
-      wire.encodeResponse(api, version, correlationId as number, message as never).slice(1),
-    decode: bytes => {
-      const r = new wire.Reader(bytes);
-      const correlationId = r.int32();
-      return { header: { correlationId }, message: wire.decodeResponse(api, version, r) as unknown };
-    },
-  };
-}
+const fitJudges = (name: string, version: number): JarName[] =>
+  judgesOf(name, version).filter(jar => !LACKS_A_TAG.has(`${jar} ${name}`));
 
 function headers(body: Body, version: number): fc.Arbitrary<Message> {
   const correlationId = fc.integer();
@@ -97,7 +46,7 @@ async function exchange(
   [header, message]: [Message, Message],
 ): Promise<void> {
   const codec = codecOf(body, version);
-  const ours = Buffer.concat(codec.encode(header, message));
+  const ours = codec.encode(header, message);
   const embedded = body.name === 'ConsumerProtocolAssignment' ? 1 : 0;
   const key = body.kind === 'embedded' ? embedded : body.apiKey;
   const theirs = await judges.get(jar)!.ask(body.kind, key, version, ours);
@@ -114,7 +63,7 @@ for (const body of bodies) {
   test(`${body.name}, ${RUNS} of each version and jar`, async () => {
     let judged = 0;
     for (let version = body.versions[0]; version <= body.versions[1]; version++) {
-      for (const jar of judgesOf(body.name, version)) {
+      for (const jar of fitJudges(body.name, version)) {
         const random = fc.tuple(headers(body, version), messages(body.fields, version));
         const property = fc.asyncProperty(random, pair => exchange(jar, body, version, pair));
         try {
@@ -134,7 +83,7 @@ test('a request header without client id, version 0, which only the oldest clien
   const theirs = await judges.get('clients-2.8.2')!.ask('requestHeader', 7, 0, bytes);
   assert.deepEqual(theirs.bytes, bytes);
   assert.deepEqual(theirs.header, { requestApiKey: 7, requestApiVersion: 0, correlationId: 5 });
-  const read = wire.decodeRequestHeader(new wire.Reader(theirs.bytes), flexibleSince);
+  const read = decodeRequestHeader(new Reader(theirs.bytes), flexibleSince);
   assert.deepEqual(read, { apiKey: 7, apiVersion: 0, correlationId: 5, clientId: null });
 });
 
