@@ -28,7 +28,7 @@ const NULL = 2;
 type ColumnForm = (batch: EventBatch, verdicts: Uint8Array) => boolean;
 
 export function predicateOf(expr: Expr, compiler: Compiler): Predicate {
-  const columns = columnForm(expr, compiler);
+  const columns = compiler.isInterpreted ? undefined : columnForm(expr, compiler);
   const evaluator = compiler.compile(expr);
   const warn = (message: string): void => compiler.warn({ code: 'MR6211', message, span: expr.span });
   return {
