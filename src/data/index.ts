@@ -2,6 +2,7 @@
 export { BATCH_EVENTS_MAX, ByteStore, ChunkBatch, EventBatch, type Origins, type Owner, storeOf } from './batch.ts';
 export { Column, Columns, type Path, TAG } from './column.ts';
 export { type Comparison, compareByReference, type Constant, VERDICT, type Verdicts } from './comparison.ts';
+export { decodeValue, encodeValue, keyOf } from './encoding.ts';
 export { inferText } from './infer.ts';
 export { documentEnd, findDefect, JSON_DEPTH_MAX, type JsonReading, parseJson, parseJsonText } from './json.ts';
 export { type JsonStyle, printJson, printTql, type TqlStyle } from './print.ts';
