@@ -16,7 +16,7 @@
  */
 import { assert } from '../base/index.ts';
 import type { Columns, Path } from './column.ts';
-import { parseJson } from './json.ts';
+import { type JsonReading, parseJson } from './json.ts';
 import { printJson } from './print.ts';
 import { scanColumns } from './scan.ts';
 import { RecordValue } from './value.ts';
@@ -162,6 +162,8 @@ interface EventRows {
   /** 1: the record is the event and its bytes are stale or absent. Absent: bytes are the event everywhere. */
   readonly isChanged: boolean;
   columns: Columns | undefined;
+  /** How rows are read from their bytes. */
+  readonly reading: JsonReading | undefined;
 }
 
 export class EventBatch extends RowsOf {
@@ -176,15 +178,20 @@ export class EventBatch extends RowsOf {
   }
 
   /** Every span of the store is one valid JSON object; `columns` are those already extracted. */
-  static fromDocuments(store: ByteStore, name: string, columns?: Columns): EventBatch {
-    return new EventBatch(store, undefined, name, { records: [], isChanged: false, columns });
+  static fromDocuments(store: ByteStore, name: string, columns?: Columns, reading?: JsonReading): EventBatch {
+    return new EventBatch(store, undefined, name, { records: [], isChanged: false, columns, reading });
   }
 
   static fromRecords(records: readonly RecordValue[], name: string, like?: EventBatch | ChunkBatch): EventBatch {
     const store = like
       ? like.store.derive(new Uint32Array(0), records.length, originRowsOf(like))
       : new ByteStore({ bytes: new Uint8Array(0), spans: new Uint32Array(0), count: records.length });
-    return new EventBatch(store, undefined, name, { records: [...records], isChanged: true, columns: undefined });
+    return new EventBatch(store, undefined, name, {
+      records: [...records],
+      isChanged: true,
+      columns: undefined,
+      reading: undefined,
+    });
   }
 
   /** The row as a value. */
@@ -193,12 +200,17 @@ export class EventBatch extends RowsOf {
     let record = this.events.records[at];
     if (!record) {
       const start = this.store.spans[2 * at]!;
-      const value = parseJson(this.store.bytes, start, start + this.store.spans[2 * at + 1]!);
+      const value = parseJson(this.store.bytes, start, start + this.store.spans[2 * at + 1]!, this.events.reading);
       assert(value instanceof RecordValue, 'I2: a document of an event batch is an object');
       record = value;
       this.events.records[at] = record;
     }
     return record;
+  }
+
+  /** True when texts of documents may stand for other values than their characters (`inferText`). */
+  get infersTexts(): boolean {
+    return this.events.reading?.infers === true;
   }
 
   /** True while rows are the bytes they came in, so that columns can be extracted. */

@@ -22,6 +22,8 @@ export const TAG = {
   null: 8,
   record: 9,
   list: 10,
+  /** The key, or one above it, appears more than once: the row's value tells what that means. 11 is the kernel's own. */
+  repeated: 12,
 } as const;
 
 export type Path = readonly string[];

@@ -19,7 +19,7 @@ export const VERDICT = {
   false: 0,
   true: 1,
   null: 2,
-  /** The field is missing, has escapes or digits beyond int64, or has no order with the constant. */
+  /** The field is missing or repeated, has escapes or digits beyond int64, or has no order with the constant. */
   undecided: 3,
 } as const;
 
@@ -90,7 +90,7 @@ export function compareByReference(
   const differs = plan.bits & EQUAL ? VERDICT.false : VERDICT.true;
   for (let row = 0; row < verdicts.length; row++) {
     const tag = column.tags[row]!;
-    if (tag === TAG.missing) verdicts[row] = VERDICT.undecided;
+    if (tag === TAG.missing || tag === TAG.repeated) verdicts[row] = VERDICT.undecided;
     else if (plan.kind === 'number') verdicts[row] = numberVerdict(plan, column, row);
     else if (plan.kind === 'tag') verdicts[row] = tag === plan.tag ? 1 - differs : differs;
     else if (tag === TAG.escaped || tag === TAG.text) verdicts[row] = VERDICT.undecided;

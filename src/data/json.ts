@@ -3,8 +3,8 @@
  *
  * RFC 8259, strictly: no trailing commas, no control characters in strings, valid UTF-8, nothing behind the document.
  * Integers are exact (bigint) within -2^63 … 2^64-1; an integer beyond becomes the string of its digits; numbers with a
- * fraction or an exponent are floats. A lone surrogate escape becomes U+FFFD. Of duplicate keys the last wins, at the
- * place of the first.
+ * fraction or an exponent are floats. A lone surrogate escape becomes U+FFFD. The values of a key that appears again are
+ * gathered in a list at the place of the first, or the last one wins there (`merges`).
  *
  * Invariants
  * I1 an error names the byte where reading could not go on.
@@ -12,7 +12,8 @@
  */
 import { MillraceError } from '../base/index.ts';
 import { dataErrors } from './errors.ts';
-import { RecordValue, type Value } from './value.ts';
+import { inferText } from './infer.ts';
+import { RecordValue, rememberTexts, type Value } from './value.ts';
 
 /** The same bound as the kernel's. */
 export const JSON_DEPTH_MAX = 1_024;
@@ -21,21 +22,37 @@ const INT_MIN = -(2n ** 63n);
 const UINT_MAX = 2n ** 64n - 1n;
 const SAFE_DIGITS = 15;
 
+/** How texts and repeated keys are read; the plain style takes both as they stand. */
+export interface JsonReading {
+  /** Texts that look like numbers, times, addresses and so on become such. */
+  readonly infers?: boolean;
+  /** Of a key that appears again the last value wins. */
+  readonly merges?: boolean;
+}
+
+const PLAIN: JsonReading = {};
+
 /** Reads one document that fills bytes[start, end). Throws MR6001 or MR6002. */
-export function parseJson(bytes: Uint8Array, start = 0, end: number = bytes.length): Value {
-  const reader = new JsonReader(bytes, start, end);
+export function parseJson(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+  reading: JsonReading = PLAIN,
+): Value {
+  const reader = new JsonReader(bytes, start, end, reading);
   const value = reader.document();
   reader.expectEnd();
   return value;
 }
 
-export function parseJsonText(text: string): Value {
-  return parseJson(Buffer.from(text));
+export function parseJsonText(text: string, reading: JsonReading = PLAIN): Value {
+  const bytes = Buffer.from(text);
+  return parseJson(bytes, 0, bytes.length, reading);
 }
 
 /** End of the document that begins at `start` (white space before it skipped); undefined when only white space is left. */
 export function documentEnd(bytes: Uint8Array, start: number, end: number): { start: number; end: number } | undefined {
-  const reader = new JsonReader(bytes, start, end);
+  const reader = new JsonReader(bytes, start, end, PLAIN);
   if (reader.atEnd()) return undefined;
   const first = reader.position;
   reader.document();
@@ -74,15 +91,18 @@ class JsonReader {
   private readonly bytes: Uint8Array;
   private readonly start: number;
   private readonly end: number;
+  private readonly reading: JsonReading;
   position: number;
   private depth = 0;
+  private hasEscape = false;
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  constructor(bytes: Uint8Array, start: number, end: number, reading: JsonReading) {
     this.bytes = bytes;
     this.buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
     this.start = start;
     this.position = start;
     this.end = end;
+    this.reading = reading;
   }
 
   document(): Value {
@@ -103,7 +123,7 @@ class JsonReader {
     const byte = this.peek();
     switch (byte) {
       case 0x22:
-        return this.string();
+        return this.text();
       case 0x7b:
         return this.record();
       case 0x5b:
@@ -124,6 +144,7 @@ class JsonReader {
     this.enter();
     const fields = new Map<string, Value>();
     const texts = new Map<string, string>();
+    let repeated: Map<string, { readonly values: Value[]; readonly texts: (string | undefined)[] }> | undefined;
     this.position++;
     this.skipSpace();
     if (this.peek() === 0x7d) return this.leave(new RecordValue());
@@ -135,9 +156,25 @@ class JsonReader {
       this.skipSpace();
       const from = this.position;
       const value = this.value();
-      fields.set(key, value);
-      if (isRemembered(value)) texts.set(key, this.buffer.toString('utf8', from, this.position));
-      else texts.delete(key);
+      const text = this.textToRemember(value, from);
+      const before = fields.get(key);
+      if (before !== undefined && this.reading.merges !== true) {
+        repeated ??= new Map();
+        let list = repeated.get(key);
+        if (!list) {
+          list = { values: [before], texts: [texts.get(key)] };
+          rememberTexts(list.values, list.texts);
+          repeated.set(key, list);
+          fields.set(key, list.values);
+        }
+        list.values.push(value);
+        list.texts.push(text);
+        texts.delete(key);
+      } else {
+        fields.set(key, value);
+        if (text === undefined) texts.delete(key);
+        else texts.set(key, text);
+      }
       this.skipSpace();
       if (this.peek() === 0x7d) return this.leave(new RecordValue(fields, texts));
       this.take(0x2c, 'expected `,` or `}`');
@@ -148,20 +185,42 @@ class JsonReader {
   private list(): Value {
     this.enter();
     const values: Value[] = [];
+    let texts: (string | undefined)[] | undefined;
     this.position++;
     this.skipSpace();
     if (this.peek() === 0x5d) return this.leave(values);
     for (;;) {
-      values.push(this.value());
+      const from = this.position;
+      const value = this.value();
+      const text = this.textToRemember(value, from);
+      if (text !== undefined) (texts ??= [])[values.length] = text;
+      values.push(value);
       this.skipSpace();
-      if (this.peek() === 0x5d) return this.leave(values);
+      if (this.peek() === 0x5d) {
+        if (texts) rememberTexts(values, texts);
+        return this.leave(values);
+      }
       this.take(0x2c, 'expected `,` or `]`');
       this.skipSpace();
     }
   }
 
+  private text(): Value {
+    const text = this.string();
+    return this.reading.infers === true ? inferText(text) : text;
+  }
+
+  /** What printing would not give back by itself: texts with escapes or another meaning, and floats. */
+  private textToRemember(value: Value, from: number): string | undefined {
+    const isText = this.bytes[from] === 0x22;
+    if (isText ? typeof value === 'string' && !this.hasEscape : typeof value !== 'number' && typeof value !== 'string')
+      return undefined;
+    return this.buffer.toString('utf8', from, this.position);
+  }
+
   private string(): string {
     const from = ++this.position;
+    this.hasEscape = false;
     let text: string | undefined;
     let plainFrom = from;
     for (;;) {
@@ -172,6 +231,7 @@ class JsonReader {
         return text === undefined ? plain : text + plain;
       }
       if (byte === 0x5c) {
+        this.hasEscape = true;
         text = (text ?? '') + this.decode(plainFrom, this.position) + this.escape();
         plainFrom = this.position;
       } else if (byte < 0x20) this.fail(byte < 0 ? 'the text ends inside a string' : 'control character in a string');
@@ -295,11 +355,6 @@ class JsonReader {
   private fail(reason: string, at = this.position): never {
     throw dataErrors.malformedJson({ position: at - this.start, reason });
   }
-}
-
-/** Only texts that printing would not reproduce by itself need remembering: strings with escapes and floats. */
-function isRemembered(value: Value): boolean {
-  return typeof value === 'number' || typeof value === 'string';
 }
 
 function integerOf(text: string): Value {

@@ -5,7 +5,7 @@
  * 64-bit integers with all digits. A float that is not finite is null, as JSON has no such number.
  */
 import { printDuration, printFloat, printIp, printSubnet, printTime } from './text.ts';
-import { Blob, Duration, Ip, RecordValue, Secret, Subnet, Time, type Value } from './value.ts';
+import { Blob, Duration, Ip, RecordValue, Secret, Subnet, textsOf, Time, type Value } from './value.ts';
 
 export interface JsonStyle {
   /** Blanks a level; 0 prints one line without blanks. */
@@ -40,13 +40,13 @@ class JsonPrinter {
   }
 
   private list(values: readonly Value[], depth: number): string {
-    const kept = values.filter(value => !(value === null && this.style.stripNullsInLists) && !this.isStripped(value));
-    return this.enclose(
-      '[',
-      kept.map(value => this.print(value, depth + 1)),
-      ']',
-      depth,
-    );
+    const texts = textsOf(values);
+    const parts: string[] = [];
+    values.forEach((value, i) => {
+      if ((value === null && this.style.stripNullsInLists) || this.isStripped(value)) return;
+      parts.push(texts?.[i] ?? this.print(value, depth + 1));
+    });
+    return this.enclose('[', parts, ']', depth);
   }
 
   private record(value: RecordValue, depth: number): string {

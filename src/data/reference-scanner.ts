@@ -7,7 +7,7 @@
  *
  * Invariants
  * I1 a document is accepted exactly when `parseJson` accepts it: structure, UTF-8, strings, numbers, depth, nothing behind.
- * I2 of duplicate keys the last wins, and with it what lies below: {"user":{"name":1},"user":2} has no user.name.
+ * I2 a key that appears again marks its column and all below as repeated, and nothing more is read into them.
  * I3 integers within int64 are exact; what does not fit is `text` with its span.
  * I4 nothing is read at or beyond a document's end.
  * I5 a refused document leaves no value in any column.
@@ -64,7 +64,7 @@ export class RowScanner {
     const start = this.store.spans[2 * row]!;
     const failedAt = this.walker.walk(start, start + this.store.spans[2 * row + 1]!, this.root, row);
     if (failedAt < 0) return -1;
-    empty(this.root, row);
+    mark(this.root, row, TAG.missing);
     return failedAt - start;
   }
 }
@@ -75,6 +75,8 @@ interface Node {
   readonly key: Uint8Array;
   column: Column | undefined;
   readonly children: Node[];
+  /** Number of the last document in which the key was seen. */
+  seen: number;
 }
 
 function trieOf(columns: Columns): Node {
@@ -92,13 +94,13 @@ function trieOf(columns: Columns): Node {
 }
 
 function nodeOf(text: string): Node {
-  return { text, key: Buffer.from(text), column: undefined, children: [] };
+  return { text, key: Buffer.from(text), column: undefined, children: [], seen: 0 };
 }
 
 /** A key that appears again, or a refused document: what was found before no longer counts. */
-function empty(node: Node, row: number): void {
-  if (node.column) node.column.tags[row] = TAG.missing;
-  for (const child of node.children) empty(child, row);
+function mark(node: Node, row: number, tag: number): void {
+  if (node.column) node.column.tags[row] = tag;
+  for (const child of node.children) mark(child, row, tag);
 }
 
 const FAIL = -1;
@@ -108,6 +110,7 @@ class Walker {
   private readonly bytes: Uint8Array;
   private end = 0;
   private row = 0;
+  private document = 0;
   private at = 0;
   private depth = 0;
   private hasEscape = false;
@@ -120,6 +123,7 @@ class Walker {
   walk(start: number, end: number, root: Node, row: number): number {
     this.end = end;
     this.row = row;
+    this.document++;
     this.depth = 0;
     const from = this.space(start);
     const behind = this.value(from, root);
@@ -170,8 +174,7 @@ class Walker {
       const child = node && this.childOf(node, keyStart, q - 1);
       q = this.space(q);
       if (q >= this.end || this.bytes[q] !== 0x3a) return this.fail(q);
-      if (child) empty(child, this.row);
-      q = this.value(this.space(q + 1), child);
+      q = this.value(this.space(q + 1), child && this.isFirst(child) ? child : undefined);
       if (q === FAIL) return FAIL;
       q = this.space(q);
       if (q >= this.end) return this.fail(q);
@@ -179,6 +182,15 @@ class Walker {
       if (this.bytes[q] !== 0x2c) return this.fail(q);
       q = this.space(q + 1);
     }
+  }
+
+  private isFirst(node: Node): boolean {
+    if (node.seen === this.document) {
+      mark(node, this.row, TAG.repeated);
+      return false;
+    }
+    node.seen = this.document;
+    return true;
   }
 
   private list(p: number): number {

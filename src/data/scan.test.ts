@@ -85,12 +85,12 @@ test('columns hold what the rows hold, at every path', () => {
   assert.equal(columns.get(['a'])!.floats[2], 2.5);
 });
 
-test('of duplicate keys the last wins, and with it what lies below', () => {
+test('a key that appears again is marked, and with it what lies below', () => {
   const store = storeOf([Buffer.from('{"user":{"name":1},"user":2}'), Buffer.from('{"a":1,"a":"x"}')]);
   const { columns } = scanDocuments(store, [['user', 'name'], ['user'], ['a']]);
-  assert.equal(columns.get(['user', 'name'])!.tags[0], TAG.missing);
-  assert.equal(columns.get(['user'])!.tags[0], TAG.int);
-  assert.equal(columns.get(['a'])!.tags[1], TAG.string);
+  assert.equal(columns.get(['user', 'name'])!.tags[0], TAG.repeated);
+  assert.equal(columns.get(['user'])!.tags[0], TAG.repeated);
+  assert.equal(columns.get(['a'])!.tags[1], TAG.repeated);
 });
 
 test('nesting beyond the bound is refused, at it is taken', () => {

@@ -159,7 +159,7 @@ export function contentOf(store: ByteStore, paths: readonly Path[], result: Scan
       const column = result.columns.get(path)!;
       return Array.from({ length: store.count }, (_, row) => {
         const tag = column.tags[row]!;
-        if (tag === TAG.missing) return [tag];
+        if (tag === TAG.missing || tag === TAG.repeated) return [tag];
         const span = [column.spans[2 * row], column.spans[2 * row + 1]];
         // The bits, so that -0 and 0 differ.
         return tag === TAG.int || tag === TAG.float ? [tag, ...span, column.ints[row]] : [tag, ...span];

@@ -137,7 +137,7 @@ test('keys are matched by their text, escaped or not, and not inside lists', () 
   assert.equal(column.ints[2], 3n);
 });
 
-test('a repeated key empties what was found below its first value', () => {
+test('a repeated key marks its column and all below', () => {
   const { scanner } = small();
   const store = texts(
     '{"user":{"name":1},"user":2}',
@@ -145,10 +145,15 @@ test('a repeated key empties what was found below its first value', () => {
     '{"user":{"name":1},"user":{"id":2}}',
     '{"user":{"name":1},"\\u0075ser":{}}',
     '{"user":2,"user":{"name":4}}',
+    '{"user":{"name":1,"name":2}}',
+    '{"user":{"id":1},"id":2,"name":3}',
   );
   const { columns } = scanner.scan(store, [['user'], ['user', 'name']]);
-  assert.deepEqual([...columns.get(['user', 'name'])!.tags], [0, 0, 0, 0, TAG.int]);
-  assert.deepEqual([...columns.get(['user'])!.tags], [TAG.int, TAG.string, TAG.record, TAG.record, TAG.record]);
+  assert.deepEqual(
+    [...columns.get(['user', 'name'])!.tags],
+    [...Array.from({ length: 6 }, () => TAG.repeated), TAG.missing],
+  );
+  assert.deepEqual([...columns.get(['user'])!.tags].slice(5), [TAG.record, TAG.record]);
 });
 
 test('a refused document leaves no value in any column', () => {

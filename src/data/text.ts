@@ -30,7 +30,7 @@ export function printTime(time: Time): string {
 }
 
 const DATE_TIME =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9})\d*)?)?(?:Z|UTC|GMT| ?([+-])(\d{2}):?(\d{2}))?)?$/;
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9})\d*)?)?(?:Z| ?(?:UTC|GMT|UT)| ?([+-])(\d{2}):?(\d{2}))?)?$/;
 
 /** ISO 8601 date, or date and time with an optional fraction and zone; UTC without one. */
 export function readTime(text: string): Time | undefined {

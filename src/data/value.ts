@@ -114,6 +114,17 @@ export type Value =
 
 export type ListValue = readonly Value[];
 
+const textsOfLists = new WeakMap<ListValue, readonly (string | undefined)[]>();
+
+/** Keeps the JSON texts that elements of a list came from, as records keep those of their fields. */
+export function rememberTexts(list: ListValue, texts: readonly (string | undefined)[]): void {
+  textsOfLists.set(list, texts);
+}
+
+export function textsOf(list: ListValue): readonly (string | undefined)[] | undefined {
+  return textsOfLists.get(list);
+}
+
 /**
  * Ordered fields; setting an existing one keeps its position.
  *
@@ -154,9 +165,9 @@ export class RecordValue {
     return this.fields.entries();
   }
 
-  /** A copy with the field set. */
-  with(name: string, value: Value): RecordValue {
-    const copy = this.copy(name);
+  /** A copy with the field set; `text` is the JSON text that the value came from. */
+  with(name: string, value: Value, text?: string): RecordValue {
+    const copy = this.copy(name, text);
     copy.fields.set(name, value);
     return copy;
   }
@@ -168,11 +179,12 @@ export class RecordValue {
     return copy;
   }
 
-  /** A copy that has forgotten the text of one field. */
-  private copy(forgotten: string): RecordValue {
-    if (!this.texts) return new RecordValue(this.fields);
+  /** A copy that has forgotten the text of one field, or knows a new one. */
+  private copy(name: string, text?: string): RecordValue {
+    if (!this.texts && text === undefined) return new RecordValue(this.fields);
     const texts = new Map(this.texts);
-    texts.delete(forgotten);
+    if (text === undefined) texts.delete(name);
+    else texts.set(name, text);
     return new RecordValue(this.fields, texts);
   }
 
@@ -188,12 +200,12 @@ export class RecordValue {
   }
 
   /** A copy with the value at the path; makes records on the way and replaces what is none. */
-  withAt(path: readonly string[], value: Value): RecordValue {
+  withAt(path: readonly string[], value: Value, text?: string): RecordValue {
     const [first, ...rest] = path;
     assert(first !== undefined, 'an empty path names the record itself');
-    if (rest.length === 0) return this.with(first, value);
+    if (rest.length === 0) return this.with(first, value, text);
     const inner = this.fields.get(first);
-    return this.with(first, (inner instanceof RecordValue ? inner : new RecordValue()).withAt(rest, value));
+    return this.with(first, (inner instanceof RecordValue ? inner : new RecordValue()).withAt(rest, value, text));
   }
 
   withoutAt(path: readonly string[]): RecordValue {

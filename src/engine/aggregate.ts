@@ -7,7 +7,7 @@
  * I2 snapshot, restore and the rest of the input give what the whole input gives.
  */
 import { assert } from '../base/index.ts';
-import { EventBatch, parseJsonText, printJson, RecordValue, type Value } from '../data/index.ts';
+import { decodeValue, encodeValue, EventBatch, keyOf, parseJsonText, RecordValue, type Value } from '../data/index.ts';
 import type {
   Accumulator,
   AggregateDefinition,
@@ -80,6 +80,7 @@ export class Aggregation implements Transform {
     return emitAndRelease(EventBatch.fromRecords(records, 'tenzir.summarize'), out);
   }
 
+  /** Written: `encodeValue` of the record. Read: also the plain JSON record of earlier versions, whose types are JSON's. */
   snapshot(): string {
     const groups = [...this.groups.values()].map(
       ({ keys, accumulators }) =>
@@ -88,7 +89,7 @@ export class Aggregation implements Transform {
           ['states', accumulators.map(accumulator => accumulator.encode())],
         ]),
     );
-    return printJson(
+    return encodeValue(
       new RecordValue([
         ['events', BigInt(this.heldEvents)],
         ['groups', groups],
@@ -97,19 +98,19 @@ export class Aggregation implements Transform {
   }
 
   restore(state: string): void {
-    const saved = parseJsonText(state);
+    const saved = state.startsWith('{') ? parseJsonText(state) : decodeValue(state);
     assert(saved instanceof RecordValue, 'the state of summarize is a record');
     this.heldEvents = Number(saved.get('events'));
     for (const group of saved.get('groups') as readonly RecordValue[]) {
       const keys = group.get('keys') as readonly Value[];
       const states = group.get('states') as readonly Value[];
       const accumulators = this.columns.map((column, i) => column.definition.decode(states[i]!, column.warn));
-      this.groups.set(keyText(keys), { keys, accumulators });
+      this.groups.set(keyOf(keys), { keys, accumulators });
     }
   }
 
   private groupOf(keys: readonly Value[]): Group {
-    const text = keyText(keys);
+    const text = keyOf(keys);
     let group = this.groups.get(text);
     if (!group) {
       group = { keys, accumulators: this.columns.map(({ definition, warn }) => definition.create(warn)) };
@@ -133,9 +134,4 @@ export class Aggregation implements Transform {
     }
     return record;
   }
-}
-
-/** Equal keys have equal texts: whole floats are written as integers are. */
-function keyText(keys: readonly Value[]): string {
-  return printJson(keys.map(key => (typeof key === 'number' && Number.isSafeInteger(key) ? BigInt(key) : key)));
 }

@@ -8,7 +8,7 @@
  * I1 the rows selected, and the warnings, are those of the interpreter.
  * I2 a column form is chosen only for batches whose rows are documents.
  */
-import { type Column, EventBatch, TAG } from '../data/index.ts';
+import { type Column, EventBatch, inferText, TAG } from '../data/index.ts';
 import { assert, type Io } from '../base/index.ts';
 import type { Batch, ComparisonOperation, Expr, Plan, Registry } from '../sdk/index.ts';
 import { Environment } from './environment.ts';
@@ -28,7 +28,7 @@ const NULL = 2;
 type ColumnForm = (batch: EventBatch, verdicts: Uint8Array) => boolean;
 
 export function predicateOf(expr: Expr, compiler: Compiler): Predicate {
-  const columns = columnForm(expr, compiler);
+  const columns = compiler.isInterpreted ? undefined : columnForm(expr, compiler);
   const evaluator = compiler.compile(expr);
   const warn = (message: string): void => compiler.warn({ code: 'MR6211', message, span: expr.span });
   return {
@@ -142,7 +142,10 @@ function comparisonForm(
   }
   if (typeof constant === 'string' && (operation === 'equal' || operation === 'not_equal')) {
     const bytes = Buffer.from(constant);
-    return (batch, verdicts) => compareStrings(batch, verdicts, path, operation, bytes);
+    // Where texts may mean something else, this one is never a text.
+    const isOther = inferText(constant) !== constant;
+    return (batch, verdicts) =>
+      !(isOther && batch.infersTexts) && compareStrings(batch, verdicts, path, operation, bytes);
   }
   return undefined;
 }
@@ -213,7 +216,7 @@ function compareStrings(
   for (let row = 0; row < verdicts.length; row++) {
     const at = batch.storeRow(row);
     const tag = column.tags[at]!;
-    if (tag === TAG.missing || tag === TAG.escaped) return false;
+    if (tag === TAG.missing || tag === TAG.escaped || tag === TAG.text || tag === TAG.repeated) return false;
     verdicts[row] = tag === TAG.string && isSame(document, column, at, bytes) ? same : differs;
   }
   return true;

@@ -21,6 +21,8 @@ import { eventsOf } from './simple-stages.ts';
 interface Step {
   readonly assignment: Assignment;
   readonly evaluator: Evaluator;
+  /** Of a target with computed keys: its path, undefined where a key is no string. */
+  readonly pathOf: ((batch: EventBatch, row: number) => readonly string[] | undefined) | undefined;
 }
 
 export class Projection implements Transform {
@@ -32,7 +34,11 @@ export class Projection implements Transform {
   constructor(node: Extract<Node, { kind: 'project' }>, compiler: Compiler) {
     this.compiler = compiler;
     this.isSelect = node.mode === 'select';
-    this.steps = node.assignments.map(assignment => ({ assignment, evaluator: compiler.compile(assignment.value) }));
+    this.steps = node.assignments.map(assignment => ({
+      assignment,
+      evaluator: compiler.compile(assignment.value),
+      pathOf: this.pathOf(assignment.target),
+    }));
     const moved: (readonly string[])[] = [];
     for (const { value } of node.assignments) {
       walkExpr(value, expr => {
@@ -44,24 +50,71 @@ export class Projection implements Transform {
 
   process(batch: Batch, out: Output): Maybe {
     const events = eventsOf(batch);
+    const names: string[] = [];
     const records: RecordValue[] = [];
-    let { name } = events;
-    for (let row = 0; row < events.count; row++) {
-      const values = this.steps.map(step => step.evaluator.value(events, row));
-      let record = this.isSelect ? new RecordValue() : events.record(row);
-      if (!this.isSelect) for (const path of this.moved) record = record.withoutAt(path);
-      this.steps.forEach(({ assignment }, i) => {
-        const { target } = assignment;
-        if (target.kind === 'path') record = this.assign(record, assignment, values[i]!);
-        else if (typeof values[i] === 'string') name = values[i];
-      });
-      records.push(record);
-    }
-    return emitAndRelease(events.withRecords(records, name), out);
+    for (let row = 0; row < events.count; row++) records.push(this.project(events, row, names));
+    if (names.every(name => name === names[0])) return emitAndRelease(events.withRecords(records, names[0]), out);
+    return this.emitByName(events, records, names, out);
   }
 
-  private assign(record: RecordValue, { target, value: expr }: Assignment, value: Value): RecordValue {
-    const path = target.kind === 'path' ? target.path : [];
+  private project(events: EventBatch, row: number, names: string[]): RecordValue {
+    const values = this.steps.map(step => step.evaluator.value(events, row));
+    const paths = this.steps.map(step => step.pathOf?.(events, row));
+    let record = this.isSelect ? new RecordValue() : events.record(row);
+    if (!this.isSelect) for (const path of this.moved) record = record.withoutAt(path);
+    let { name } = events;
+    this.steps.forEach(({ assignment, pathOf }, i) => {
+      const { target } = assignment;
+      if (target.kind === 'meta') name = this.nameOf(assignment, values[i]!, name);
+      else if (target.kind === 'path') record = this.assign(record, target.path, assignment, values[i]!);
+      else if (pathOf && paths[i]) record = this.assign(record, paths[i], assignment, values[i]!);
+    });
+    names.push(name);
+    return record;
+  }
+
+  /** A batch has one name: rows that got another leave in batches of their own, in order. */
+  private async emitByName(
+    events: EventBatch,
+    records: readonly RecordValue[],
+    names: readonly string[],
+    out: Output,
+  ): Promise<void> {
+    for (let from = 0; from < records.length; ) {
+      let to = from;
+      while (to < records.length && names[to] === names[from]) to++;
+      const rows = events.select(Uint32Array.from({ length: to - from }, (_, i) => from + i));
+      await emitAndRelease(rows.withRecords(records.slice(from, to), names[from]), out);
+      from = to;
+    }
+  }
+
+  private pathOf(target: Assignment['target']): Step['pathOf'] {
+    if (target.kind !== 'dynamic') return undefined;
+    const keys = target.steps.map(step => (typeof step === 'string' ? step : this.compiler.compile(step)));
+    return (batch, row) => {
+      const path: string[] = [];
+      for (const key of keys) {
+        const value = typeof key === 'string' ? key : key.value(batch, row);
+        if (typeof value !== 'string') {
+          const message = `expected \`string\` as the key of an assignment, got \`${typeOf(value)}\``;
+          this.compiler.warn({ code: 'MR6215', message, span: target.span });
+          return undefined;
+        }
+        path.push(value);
+      }
+      return path;
+    };
+  }
+
+  private nameOf({ value: expr }: Assignment, value: Value, before: string): string {
+    if (typeof value === 'string') return value;
+    const message = `assignment to \`@name\` requires \`string\`, but got \`${typeOf(value)}\``;
+    this.compiler.warn({ code: 'MR6212', message, span: expr.span });
+    return before;
+  }
+
+  private assign(record: RecordValue, path: readonly string[], { value: expr }: Assignment, value: Value): RecordValue {
     if (path.length > 0) return record.withAt(path, value);
     if (value instanceof RecordValue) return value;
     const message = `assignment to \`this\` requires \`record\`, but got \`${typeOf(value)}\``;

@@ -34,6 +34,8 @@ export interface TaskHost {
   service<T>(token: ServiceToken<T>): T | undefined;
   /** Absent where no progress is kept (a run from the command line). */
   readonly checkpoints?: CheckpointStore;
+  /** Expressions row by row only, as the reference for columns and folded constants. */
+  readonly isInterpreted?: boolean;
   warn(diagnostic: Diagnostic): void;
 }
 

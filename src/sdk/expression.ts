@@ -67,6 +67,8 @@ export type Expr =
       readonly right: Expr;
     })
   | (Spanned & { readonly kind: 'logic'; readonly operation: 'and' | 'or'; readonly left: Expr; readonly right: Expr })
+  /** `low..high` of a pattern: strictly between; false for what has no order with the bounds. */
+  | (Spanned & { readonly kind: 'between'; readonly value: Expr; readonly low: Expr; readonly high: Expr })
   /** `then if condition else otherwise`; without `otherwise` a false or null condition gives null. */
   | (Spanned & {
       readonly kind: 'choose';
@@ -81,9 +83,13 @@ export type Expr =
   /** A format string: literal texts and expressions in their order. */
   | (Spanned & { readonly kind: 'format'; readonly parts: readonly (string | Expr)[] });
 
-/** Where an assignment puts its value: a path of names, the whole event (empty path) or the schema name. */
+/**
+ * Where an assignment puts its value: a path of names, the whole event (empty path), a path with keys that are computed on
+ * the original event, or the schema name.
+ */
 export type AssignmentTarget =
   | { readonly kind: 'path'; readonly path: readonly string[]; readonly span: Span }
+  | { readonly kind: 'dynamic'; readonly steps: readonly (string | Expr)[]; readonly span: Span }
   | { readonly kind: 'meta'; readonly name: string; readonly span: Span };
 
 export interface Assignment {
@@ -122,6 +128,8 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case 'binary':
     case 'logic':
       return [expr.left, expr.right];
+    case 'between':
+      return [expr.value, expr.low, expr.high];
     case 'choose':
       return expr.otherwise ? [expr.condition, expr.then, expr.otherwise] : [expr.condition, expr.then];
     case 'fallback':

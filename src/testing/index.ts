@@ -1,3 +1,4 @@
 /** Front door of `testing`: the public test kit. */
 export { startTestBroker, type TestBroker } from './broker.ts';
+export type { EngineMode } from './modes.ts';
 export { memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

@@ -6,6 +6,7 @@ import {
   type CheckpointStore,
   type DeadLetter,
   deadLetterStore,
+  type Plan,
   type Registry,
   secrets,
   type ServiceToken,
@@ -13,6 +14,7 @@ import {
 } from '../sdk/index.ts';
 import { type LedgerLine, Task } from '../engine/index.ts';
 import { compileTql, printDiagnostic, SourceText } from '../lang/index.ts';
+import { type EngineMode, registryFor } from './modes.ts';
 
 export interface PipelineRun {
   readonly output: string;
@@ -22,68 +24,82 @@ export interface PipelineRun {
   readonly failure: string | undefined;
 }
 
+const OPTIONS = { id: 'test', hasImplicitEnds: true };
+
 /** `input` arrives on standard input in the chunks given. */
 export async function runPipeline(
   text: string,
   registry: Registry,
   options: {
-    readonly input?: readonly string[];
+    readonly input?: readonly (string | Uint8Array)[];
     readonly services?: ReadonlyMap<string, unknown>;
     readonly secrets?: Readonly<Record<string, string>>;
     readonly checkpoints?: CheckpointStore;
+    readonly mode?: EngineMode;
     /** Given the running task, to drain or tap it. */
     readonly onStart?: (task: Task) => void;
     readonly onOutput?: (text: string) => void;
   } = {},
 ): Promise<PipelineRun> {
   const source = new SourceText('<input>', text);
-  const { diagnostics, plan } = compileTql(source, registry, { id: 'test', hasImplicitEnds: true });
+  const { diagnostics } = compileTql(source, registry, OPTIONS);
   const printed = diagnostics.map(diagnostic => printDiagnostic(diagnostic, source));
   const letters: DeadLetter[] = [];
   const empty = { output: '', letters, ledger: [] };
   if (diagnostics.some(({ severity }) => severity === 'error'))
     return { ...empty, diagnostics: printed, failure: 'check' };
   const chunks = [...(options.input ?? [])];
-  let output = '';
+  const written: Uint8Array[] = [];
   const services = new Map<string, unknown>([
     [
       standardStreams.name,
       {
-        read: () => Promise.resolve(chunks.length > 0 ? Buffer.from(chunks.shift()!) : undefined),
+        read: () => Promise.resolve(chunks.length > 0 ? bytesOf(chunks.shift()!) : undefined),
         write: (bytes: Uint8Array) => {
-          const printedText = Buffer.from(bytes).toString();
-          output += printedText;
-          options.onOutput?.(printedText);
+          written.push(Uint8Array.from(bytes));
+          options.onOutput?.(Buffer.from(bytes).toString());
           return Promise.resolve();
         },
       },
     ],
-    [deadLetterStore.name, { write: (written: readonly DeadLetter[]) => Promise.resolve(letters.push(...written)) }],
+    [deadLetterStore.name, { write: (more: readonly DeadLetter[]) => Promise.resolve(letters.push(...more)) }],
     [secrets.name, { get: (name: string) => options.secrets?.[name] }],
     ...(options.services ?? []),
   ]);
-  const task = new Task(plan, {
-    io: nodeIo(),
-    arena: new Arena(makeArenaMemory(32 * 1024 * 1024)),
-    registry,
-    service: <T>(token: ServiceToken<T>) => services.get(token.name) as T | undefined,
-    ...(options.checkpoints && { checkpoints: options.checkpoints }),
-    warn: diagnostic => printed.push(printDiagnostic(diagnostic, source)),
-  });
-  try {
-    await task.start();
-    options.onStart?.(task);
-    await task.finished;
-  } catch (error) {
-    return {
-      output,
-      diagnostics: printed,
-      letters,
-      ledger: task.report().ledger,
-      failure: error instanceof Error ? error.message : String(error),
+  const mode = options.mode ?? {};
+  const compile = (killed: () => void): Plan => compileTql(source, registryFor(registry, mode, killed), OPTIONS).plan;
+  const checkpoints = options.checkpoints ?? (mode.restartEvery === undefined ? undefined : memoryCheckpoints());
+  for (;;) {
+    let isKilled = false;
+    const killed = (): void => {
+      isKilled = true;
+      task.abort('killed');
     };
+    const task = new Task(compile(killed), {
+      io: nodeIo(),
+      arena: new Arena(makeArenaMemory(32 * 1024 * 1024)),
+      registry,
+      service: <T>(token: ServiceToken<T>) => services.get(token.name) as T | undefined,
+      ...(checkpoints && { checkpoints }),
+      ...(mode.isInterpreted === true && { isInterpreted: true }),
+      warn: diagnostic => printed.push(printDiagnostic(diagnostic, source)),
+    });
+    let failure: string | undefined;
+    try {
+      await task.start();
+      options.onStart?.(task);
+      await task.finished;
+    } catch (error) {
+      if (isKilled) continue;
+      failure = error instanceof Error ? error.message : String(error);
+    }
+    const output = Buffer.concat(written).toString();
+    return { output, diagnostics: printed, letters, ledger: task.report().ledger, failure };
   }
-  return { output, diagnostics: printed, letters, ledger: task.report().ledger, failure: undefined };
+}
+
+function bytesOf(chunk: string | Uint8Array): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
 /** Keeps checkpoints in memory. */

@@ -30,64 +30,116 @@ const count = defineAggregate({
   decode: state => new Count(state as bigint),
 });
 
-type Sum = bigint | number | Duration;
+const INT_MIN = -(2n ** 63n);
+const INT_MAX = 2n ** 63n - 1n;
+const UINT_MAX = 2n ** 64n - 1n;
 
-function plus(a: Sum, b: Sum): Sum {
-  if (a instanceof Duration || b instanceof Duration) return new Duration((a as Duration).ns + (b as Duration).ns);
-  return typeof a === 'bigint' && typeof b === 'bigint' ? a + b : Number(a) + Number(b);
+interface Sums {
+  /** What was summed first decides what the sum is; the others are counted apart, so that merging is exact. */
+  first: 'number' | 'duration' | null;
+  ints: bigint;
+  floats: number;
+  hasFloat: boolean;
+  hasUint: boolean;
+  numbers: bigint;
+  ns: bigint;
+  durations: bigint;
 }
 
+const NOTHING: Readonly<Sums> = {
+  first: null,
+  ints: 0n,
+  floats: 0,
+  hasFloat: false,
+  hasUint: false,
+  numbers: 0n,
+  ns: 0n,
+  durations: 0n,
+};
+
 class Total implements Accumulator {
-  private sum: Sum | null;
-  private count: bigint;
+  private readonly sums: Sums;
   private readonly isMean: boolean;
   private readonly warn: (message: string) => void;
 
-  constructor(isMean: boolean, warn: (message: string) => void, sum: Sum | null = null, counted = 0n) {
+  constructor(isMean: boolean, warn: (message: string) => void, sums: Readonly<Sums> = NOTHING) {
     this.isMean = isMean;
     this.warn = warn;
-    this.sum = sum;
-    this.count = counted;
+    this.sums = { ...sums };
   }
 
   update(value: Value): void {
     if (value === null) return;
-    const isSummable = typeof value === 'bigint' || typeof value === 'number' || value instanceof Duration;
-    const isAlike = this.sum === null || this.sum instanceof Duration === value instanceof Duration;
-    if (!isSummable || !isAlike) {
+    const { sums } = this;
+    const kind = value instanceof Duration ? 'duration' : 'number';
+    if (value instanceof Duration) {
+      sums.ns += value.ns;
+      sums.durations++;
+    } else if (typeof value === 'bigint') {
+      sums.ints += value;
+      sums.hasUint ||= value > INT_MAX;
+      sums.numbers++;
+    } else if (typeof value === 'number') {
+      sums.floats += value;
+      sums.hasFloat = true;
+      sums.numbers++;
+    } else {
       this.warn(`expected a number or a duration, got \`${typeOf(value)}\``);
       return;
     }
-    this.sum = this.sum === null ? value : plus(this.sum, value);
-    this.count++;
+    sums.first ??= kind;
+    if (sums.first !== kind) this.warn(`expected a ${sums.first}, got \`${typeOf(value)}\``);
   }
 
-  merge(other: Total): void {
-    if (other.sum !== null) this.sum = this.sum === null ? other.sum : plus(this.sum, other.sum);
-    this.count += other.count;
+  merge({ sums: more }: Total): void {
+    const { sums } = this;
+    sums.first ??= more.first;
+    sums.ints += more.ints;
+    sums.floats += more.floats;
+    sums.hasFloat ||= more.hasFloat;
+    sums.hasUint ||= more.hasUint;
+    sums.numbers += more.numbers;
+    sums.ns += more.ns;
+    sums.durations += more.durations;
   }
 
   finish(): Value {
-    if (!this.isMean || this.sum === null) return this.sum;
-    if (this.sum instanceof Duration) return new Duration(this.sum.ns / this.count);
-    return Number(this.sum) / Number(this.count);
+    const { durations, first, floats, hasFloat, hasUint, ints, ns, numbers } = this.sums;
+    if (first === null) return null;
+    if (first === 'duration') {
+      const result = this.isMean ? ns / durations : ns;
+      return result >= INT_MIN && result <= INT_MAX ? new Duration(result) : this.overflow('duration');
+    }
+    if (this.isMean) return (Number(ints) + floats) / Number(numbers);
+    if (hasFloat) return Number(ints) + floats;
+    return ints >= INT_MIN && ints <= (hasUint ? UINT_MAX : INT_MAX) ? ints : this.overflow('integer');
   }
 
   encode(): Value {
-    const sum = this.sum instanceof Duration ? this.sum.ns : this.sum;
-    return new RecordValue([
-      ['sum', sum],
-      ['count', this.count],
-      ['duration', this.sum instanceof Duration],
-    ]);
+    return new RecordValue(Object.entries(this.sums) as [keyof Sums, Sums[keyof Sums]][]);
   }
 
   static decode(isMean: boolean, state: Value, warn: (message: string) => void): Total {
     const saved = state as RecordValue;
-    const sum = saved.get('sum') as bigint | number | null;
-    const value = saved.get('duration') === true ? new Duration(sum as bigint) : sum;
-    return new Total(isMean, warn, value, saved.get('count') as bigint);
+    if (saved.has('sum')) return new Total(isMean, warn, earlier(saved));
+    const sums = Object.keys(NOTHING).map(name => [name, saved.get(name)]);
+    return new Total(isMean, warn, Object.fromEntries(sums) as Sums);
   }
+
+  private overflow(kind: string): null {
+    this.warn(`${kind} overflow`);
+    return null;
+  }
+}
+
+/** The state of earlier versions: one sum and one count. */
+function earlier(saved: RecordValue): Sums {
+  const sum = saved.get('sum') as bigint | number | null;
+  const count = saved.get('count') as bigint;
+  if (sum === null) return NOTHING;
+  if (saved.get('duration') === true) return { ...NOTHING, first: 'duration', ns: sum as bigint, durations: count };
+  if (typeof sum === 'bigint') return { ...NOTHING, first: 'number', ints: sum, numbers: count };
+  return { ...NOTHING, first: 'number', floats: sum, hasFloat: true, numbers: count };
 }
 
 function total(name: string, isMean: boolean, summary: string, out: string): AggregateDefinition {
@@ -100,38 +152,62 @@ function total(name: string, isMean: boolean, summary: string, out: string): Agg
   });
 }
 
+const ORDERED: ReadonlySet<string> = new Set(['number', 'string', 'bool', 'time', 'duration', 'ip', 'subnet', 'blob']);
+
+/** Values of one class have a common order. */
+function classOf(value: Value): string {
+  return typeof value === 'bigint' || typeof value === 'number' ? 'number' : typeOf(value);
+}
+
+/** The extreme of each class; the class of the first value is the one that is asked for, so that merging is exact. */
 class Extreme implements Accumulator {
-  private value: Value;
+  private readonly best: Map<string, Value>;
   private readonly sign: 1 | -1;
   private readonly warn: (message: string) => void;
 
-  constructor(sign: 1 | -1, warn: (message: string) => void, value: Value = null) {
+  constructor(sign: 1 | -1, warn: (message: string) => void, best = new Map<string, Value>()) {
     this.sign = sign;
     this.warn = warn;
-    this.value = value;
+    this.best = best;
   }
 
   update(value: Value): void {
     if (value === null) return;
-    if (this.value === null) {
-      this.value = value;
+    const kind = classOf(value);
+    if (!ORDERED.has(kind)) {
+      this.warn(`\`${kind}\` has no order`);
       return;
     }
-    const order = compare(value, this.value);
-    if (order === undefined) this.warn(`cannot compare \`${typeOf(value)}\` with \`${typeOf(this.value)}\``);
-    else if (order * this.sign > 0) this.value = value;
+    const [first] = this.best;
+    if (first && first[0] !== kind) this.warn(`cannot compare \`${typeOf(value)}\` with \`${typeOf(first[1])}\``);
+    const before = this.best.get(kind);
+    if (before === undefined || this.isBetter(value, before)) this.best.set(kind, value);
   }
 
   merge(other: Extreme): void {
-    this.update(other.value);
+    for (const value of other.best.values()) this.update(value);
   }
 
   finish(): Value {
-    return this.value;
+    const [first] = this.best.values();
+    return first ?? null;
   }
 
   encode(): Value {
-    return this.value;
+    return [...this.best.values()];
+  }
+
+  /** Any number is better than NaN; of equal values the first stays. */
+  private isBetter(value: Value, before: Value): boolean {
+    const isNan = Number.isNaN(value);
+    if (isNan || Number.isNaN(before)) return !isNan;
+    return compare(value, before)! * this.sign > 0;
+  }
+
+  static decode(sign: 1 | -1, state: Value, warn: (message: string) => void): Extreme {
+    // Earlier versions kept the one value.
+    const values = (Array.isArray(state) ? state : state === null ? [] : [state]) as readonly Value[];
+    return new Extreme(sign, warn, new Map(values.map(value => [classOf(value), value])));
   }
 }
 
@@ -141,7 +217,7 @@ function extreme(name: string, sign: 1 | -1, summary: string, out: string): Aggr
     summary,
     examples: [{ tql: `[1, 3, 2].${name}()`, out }],
     create: warn => new Extreme(sign, warn),
-    decode: (state, warn) => new Extreme(sign, warn, state),
+    decode: (state, warn) => Extreme.decode(sign, state, warn),
   });
 }
 

@@ -1,2 +1,7 @@
 /** Errors of formats: MR70xx, as rows carry them into dead letters. */
-export const FORMAT_CODES = { malformedJson: 'MR7001', notAnObject: 'MR7002', topLevelArray: 'MR7003' } as const;
+export const FORMAT_CODES = {
+  malformedJson: 'MR7001',
+  notAnObject: 'MR7002',
+  topLevelArray: 'MR7003',
+  schemas: 'MR7004',
+} as const;

@@ -14,17 +14,32 @@ import {
   documentEnd,
   EventBatch,
   findDefect,
+  type JsonReading,
+  type JsonStyle,
   printJson,
   printTql,
+  RecordValue,
   scanDocuments,
   storeOf,
 } from '../../data/index.ts';
-import { MillraceError } from '../../base/index.ts';
-import { type Batch, defineOperator, type Output, s, type StageContext, type Transform } from '../../sdk/index.ts';
+import { type Diagnostic, MillraceError } from '../../base/index.ts';
+import {
+  type ArgumentPlaces,
+  type Batch,
+  defineOperator,
+  type Output,
+  s,
+  type StageContext,
+  type Transform,
+} from '../../sdk/index.ts';
 import { FORMAT_CODES } from './errors.ts';
 
+const NAME = 'tenzir.json';
+const NONE: ReadonlySet<number> = new Set();
 const OPEN_OBJECT = 0x7b;
 const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 
 /**
@@ -39,17 +54,26 @@ type Split = (
   found: (start: number, end: number) => void,
 ) => number;
 
+interface ReaderSettings {
+  readonly split: Split;
+  readonly reading: JsonReading;
+  /** A list at the top gives an event for each object in it. */
+  readonly takesLists: boolean;
+  /** Keys with it become nested records. */
+  readonly separator: string | undefined;
+}
+
 /** Chunks to documents; the part after the last complete document of a stream waits in `rest`. */
 class JsonReader implements Transform {
   private readonly context: StageContext;
+  private readonly settings: ReaderSettings;
   private readonly split: Split;
-  private readonly name: string;
   private rest: Uint8Array = new Uint8Array(0);
 
-  constructor(context: StageContext, split: Split, name: string) {
+  constructor(context: StageContext, settings: ReaderSettings) {
     this.context = context;
-    this.split = split;
-    this.name = name;
+    this.settings = settings;
+    this.split = settings.split;
   }
 
   process(batch: Batch, out: Output): void | Promise<void> {
@@ -71,8 +95,7 @@ class JsonReader implements Transform {
     const isPlain = chunks.rows === undefined;
     const scan = isPlain ? scanDocuments(store, this.context.paths) : undefined;
     if (scan && scan.defects.length === 0 && this.areObjects(store)) {
-      const events = EventBatch.fromDocuments(store, this.name, scan.columns);
-      return out.emit(events);
+      return this.send(EventBatch.fromDocuments(store, NAME, scan.columns, this.settings.reading), out);
     }
     return this.emit(chunks, out);
   }
@@ -121,7 +144,9 @@ class JsonReader implements Transform {
     const derived = store.derive(Uint32Array.from(spans), spans.length / 2, Uint32Array.from(origins));
     const { columns, defects } = scanDocuments(derived, this.context.paths);
     const bad = new Set(defects.map(({ row }) => row));
-    await this.emitObjects(derived, columns, bad, out);
+    const hasList = this.settings.takesLists && this.hasList(derived);
+    if (hasList) await this.emitElements(derived, bad, out);
+    else await this.emitObjects(derived, columns, bad, out);
     derived.release();
   }
 
@@ -135,8 +160,50 @@ class JsonReader implements Transform {
       else this.refuseShape(whole, row);
     }
     if (good.length === 0) return;
-    const events = EventBatch.fromDocuments(store, this.name, columns);
-    await out.emit(good.length === store.count ? events : events.select(Uint32Array.from(good)));
+    const events = EventBatch.fromDocuments(store, NAME, columns, this.settings.reading);
+    await this.send(good.length === store.count ? events : events.select(Uint32Array.from(good)), out);
+  }
+
+  private hasList(store: ByteStore): boolean {
+    for (let row = 0; row < store.count; row++) if (firstByte(store, row) === OPEN_LIST) return true;
+    return false;
+  }
+
+  /** Lists among the documents: their objects take their place. */
+  private async emitElements(store: ByteStore, bad: ReadonlySet<number>, out: Output): Promise<void> {
+    const spans: number[] = [];
+    const origins: number[] = [];
+    const whole = ChunkBatch.of(store);
+    for (let row = 0; row < store.count; row++) {
+      const start = store.spans[2 * row]!;
+      const end = start + store.spans[2 * row + 1]!;
+      if (bad.has(row)) {
+        this.refuse(whole, row, store.bytes, start, end);
+        continue;
+      }
+      const add = (from: number, to: number): void => {
+        spans.push(from, to - from);
+        origins.push(store.originRow(row));
+      };
+      if (firstByte(store, row) === OPEN_LIST) elementsOf(store.bytes, start, end, add);
+      else add(start, end);
+    }
+    const derived = store.derive(Uint32Array.from(spans), spans.length / 2, Uint32Array.from(origins));
+    const { columns } = scanDocuments(derived, this.context.paths);
+    await this.emitObjects(derived, columns, NONE, out);
+    derived.release();
+  }
+
+  private async send(events: EventBatch, out: Output): Promise<void> {
+    const { separator } = this.settings;
+    if (separator === undefined) {
+      await out.emit(events);
+      return;
+    }
+    const records = Array.from({ length: events.count }, (_, row) => unflatten(events.record(row), separator));
+    const batch = events.withRecords(records);
+    await out.emit(batch);
+    batch.release();
   }
 
   private refuse(batch: ChunkBatch, row: number, bytes: Uint8Array, start: number, end: number): void {
@@ -160,6 +227,7 @@ class JsonReader implements Transform {
       code,
       message: isList ? 'top-level JSON array' : message,
       notes: [message],
+      ...(isList && { hints: ['`read_json arrays_of_objects=true` gives an event for each object of it'] }),
       span: this.context.span,
     });
   }
@@ -170,6 +238,29 @@ function firstByte(store: ByteStore, row: number): number {
   const end = at + store.spans[2 * row + 1]!;
   while (at < end && store.bytes[at]! <= 0x20) at++;
   return at < end ? store.bytes[at]! : -1;
+}
+
+/** Where the elements of a valid list stand; blanks and commas part them. */
+function elementsOf(bytes: Uint8Array, start: number, end: number, found: (start: number, end: number) => void): void {
+  let at = bytes.indexOf(OPEN_LIST, start) + 1;
+  for (;;) {
+    while (bytes[at]! <= 0x20 || bytes[at] === COMMA) at++;
+    if (bytes[at] === CLOSE_LIST) return;
+    const next = documentEnd(bytes, at, end)!;
+    found(next.start, next.end);
+    at = next.end;
+  }
+}
+
+/** Nested records in place of keys such as `a.b`; what is no record on the way is replaced, as assignments do it. */
+function unflatten(record: RecordValue, separator: string): RecordValue {
+  let nested = new RecordValue();
+  for (const [name, value] of record.entries()) {
+    const field = value instanceof RecordValue ? unflatten(value, separator) : value;
+    const path = separator === '' ? [name] : name.split(separator);
+    nested = nested.withAt(path, field, record.textOf(name));
+  }
+  return nested;
 }
 
 /** Concatenated documents. */
@@ -207,13 +298,48 @@ function hasText(bytes: Uint8Array, start: number, end: number): boolean {
   return false;
 }
 
+const READER_ARGS = {
+  merge: s.bool('Of a key that appears again the last value wins, instead of a list of all.').default(false),
+  raw: s.bool('Keep texts as texts, without looking for numbers, times and addresses in them.').default(false),
+  unflatten_separator: s.string('Keys with this separator become nested records.').alias('unflatten').optional(),
+  schema: s.string('Schema of all events.').optional(),
+  selector: s.string('Field that names the schema of an event.').optional(),
+  schema_only: s.bool('Keep only the fields of the schema.').default(false),
+};
+
+const READER_ARRAYS = s.bool('A list gives an event for each object in it.').default(false);
+
+/** Schemas are not there yet: an option that would do nothing is refused. */
+function refuseSchemas(
+  args: { readonly schema?: unknown; readonly selector?: unknown; readonly schema_only?: boolean },
+  places: ArgumentPlaces,
+): readonly Diagnostic[] {
+  const names = ['schema', 'selector', 'schema_only'] as const;
+  return names
+    .filter(name => args[name] !== undefined && args[name] !== false)
+    .map(name => ({
+      code: FORMAT_CODES.schemas,
+      severity: 'error',
+      message: `\`${name}\` is not implemented in this version`,
+      span: places.of(name),
+      hints: ['remove it: events get the types that their texts have'],
+    }));
+}
+
 export const readJson = defineOperator({
   name: 'read_json',
   summary: 'Reads concatenated JSON objects.',
   input: ['bytes'],
   output: 'events',
-  args: {},
-  create: (_args, context) => new JsonReader(context, splitDocuments, 'tenzir.json'),
+  args: { arrays_of_objects: READER_ARRAYS, ...READER_ARGS },
+  validate: refuseSchemas,
+  create: (args, context) =>
+    new JsonReader(context, {
+      split: splitDocuments,
+      reading: { infers: !args.raw, merges: args.merge },
+      takesLists: args.arrays_of_objects,
+      separator: args.unflatten_separator,
+    }),
 });
 
 export const readNdjson = defineOperator({
@@ -221,8 +347,15 @@ export const readNdjson = defineOperator({
   summary: 'Reads one JSON object a line; a bad line is refused whole.',
   input: ['bytes'],
   output: 'events',
-  args: {},
-  create: (_args, context) => new JsonReader(context, splitLines, 'tenzir.json'),
+  args: READER_ARGS,
+  validate: refuseSchemas,
+  create: (args, context) =>
+    new JsonReader(context, {
+      split: splitLines,
+      reading: { infers: !args.raw, merges: args.merge },
+      takesLists: false,
+      separator: args.unflatten_separator,
+    }),
 });
 
 /** One chunk an event. */
@@ -246,37 +379,83 @@ class Writer implements Transform {
   }
 }
 
+/** All events as one list. What opens and parts the events stands before each, so that a chunk stays one event. */
+class ListWriter implements Transform {
+  private readonly style: JsonStyle;
+  private isEmpty = true;
+
+  constructor(style: JsonStyle) {
+    this.style = style;
+  }
+
+  process(batch: Batch, out: Output): void | Promise<void> {
+    const writer = new Writer((events, row) => {
+      const lead = this.isEmpty ? '[\n' : ',\n';
+      this.isEmpty = false;
+      const text = printJson(events.record(row), this.style).replaceAll('\n', '\n  ');
+      return Buffer.from(`${lead}  ${text}`);
+    });
+    return writer.process(batch, out);
+  }
+
+  async end(out: Output): Promise<void> {
+    const batch = ChunkBatch.fromChunks([Buffer.from(this.isEmpty ? '[]\n' : '\n]\n')]);
+    await out.emit(batch);
+    batch.release();
+  }
+
+  snapshot(): string {
+    return this.isEmpty ? 'empty' : 'open';
+  }
+
+  restore(state: string): void {
+    this.isEmpty = state === 'empty';
+  }
+}
+
 const LINE_END = Buffer.from('\n');
+
+const WRITER_ARGS = {
+  strip: s.bool('Leave out null fields, nulls in lists, empty records and empty lists.').default(false),
+  strip_null_fields: s.bool('Leave out null fields.').default(false),
+  strip_nulls_in_lists: s.bool('Leave out nulls in lists.').default(false),
+  strip_empty_records: s.bool('Leave out empty records.').default(false),
+  strip_empty_lists: s.bool('Leave out empty lists.').default(false),
+};
+
+function styleOf(args: { readonly [K in keyof typeof WRITER_ARGS]: boolean }, indent: number): JsonStyle {
+  return {
+    indent,
+    stripNullFields: args.strip || args.strip_null_fields,
+    stripNullsInLists: args.strip || args.strip_nulls_in_lists,
+    stripEmptyRecords: args.strip || args.strip_empty_records,
+    stripEmptyLists: args.strip || args.strip_empty_lists,
+  };
+}
 
 export const writeNdjson = defineOperator({
   name: 'write_ndjson',
   summary: 'Writes one JSON object a line, without blanks; an unchanged event is the bytes that it came in.',
   input: ['events'],
   output: 'bytes',
-  args: {},
-  create: () => new Writer((batch, row) => Buffer.concat([batch.jsonOf(row), LINE_END])),
+  args: WRITER_ARGS,
+  create: args => {
+    const style = styleOf(args, 0);
+    if (!Object.values(args).includes(true))
+      return new Writer((batch, row) => Buffer.concat([batch.jsonOf(row), LINE_END]));
+    return new Writer((batch, row) => Buffer.from(`${printJson(batch.record(row), style)}\n`));
+  },
 });
 
 export const writeJson = defineOperator({
   name: 'write_json',
-  summary: 'Writes indented JSON objects, one after the other.',
+  summary: 'Writes indented JSON objects, one after the other, or as one list.',
   input: ['events'],
   output: 'bytes',
-  args: {
-    strip: s.bool('Leave out null fields, nulls in lists, empty records and empty lists.').default(false),
-    strip_null_fields: s.bool('Leave out null fields.').default(false),
-    strip_nulls_in_lists: s.bool('Leave out nulls in lists.').default(false),
-    strip_empty_records: s.bool('Leave out empty records.').default(false),
-    strip_empty_lists: s.bool('Leave out empty lists.').default(false),
-  },
+  args: { arrays_of_objects: s.bool('Write one list of all events.').default(false), ...WRITER_ARGS },
   create: args => {
-    const style = {
-      indent: 2,
-      stripNullFields: args.strip || args.strip_null_fields,
-      stripNullsInLists: args.strip || args.strip_nulls_in_lists,
-      stripEmptyRecords: args.strip || args.strip_empty_records,
-      stripEmptyLists: args.strip || args.strip_empty_lists,
-    };
+    const style = styleOf(args, 2);
+    if (args.arrays_of_objects) return new ListWriter(style);
     return new Writer((batch, row) => Buffer.from(`${printJson(batch.record(row), style)}\n`));
   },
 });

@@ -1,9 +1,9 @@
 /**
  * Queries: paths compiled into the tables that the kernel reads (layouts in `assembly/layout.ts`).
  *
- *   query   root entry 48 · dead node u32 · longest key u32 · pad · constants 13 × 16 · call 28
+ *   query   root entry 48 · dead node u32 · longest key u32 · pad · constants 13 × 16 · call 32
  *   entry   first eight bytes u64 · length u32 · key u32 · last eight u64 · column i32 · next u32 · node u32
- *           · below u32 · below count u32
+ *           · below u32 · below count u32 · seen u32
  *   node    lengths u64 · 64 buckets u32
  *
  * Invariants
@@ -21,7 +21,7 @@ const ENTRY_BYTES = 48;
 const NODE_BYTES = 272;
 const CONSTANTS_AT = 64;
 const CALL_AT = CONSTANTS_AT + 13 * 16;
-const QUERY_BYTES = CALL_AT + 28;
+const QUERY_BYTES = CALL_AT + 32;
 
 /** Vectors of `assembly/strings.ts`, in its order; a short one repeats. */
 const CONSTANTS: readonly (readonly number[])[] = [

@@ -17,6 +17,7 @@ export interface CompilerParts {
   readonly environment: Environment;
   readonly host: {
     readonly io: Io;
+    readonly isInterpreted?: boolean;
     service<T>(token: ServiceToken<T>): T | undefined;
     warn(diagnostic: Diagnostic): void;
   };
@@ -28,6 +29,8 @@ export class Compiler {
   private readonly parts: CompilerParts;
   private readonly interpreter: Interpreter;
   private readonly reported = new Set<string>();
+  private isFolding = false;
+  private hasFoldWarned = false;
 
   constructor(parts: CompilerParts) {
     this.parts = parts;
@@ -40,9 +43,15 @@ export class Compiler {
         random: () => io.random.float(),
         secret: name => parts.host.service(secrets)?.get(name),
       },
-      warn: (expr, message, hint) =>
-        this.warn({ code: 'MR6210', message, span: expr.span, ...(hint !== undefined && { hints: [hint] }) }),
+      warn: (expr, message, hint) => {
+        if (this.isFolding) this.hasFoldWarned = true;
+        else this.warn({ code: 'MR6210', message, span: expr.span, ...(hint !== undefined && { hints: [hint] }) });
+      },
     });
+  }
+
+  get isInterpreted(): boolean {
+    return this.parts.host.isInterpreted === true;
   }
 
   warn(warning: Omit<Diagnostic, 'severity' | 'file'>): void {
@@ -61,7 +70,7 @@ export class Compiler {
   }
 
   compile(expr: Expr): Evaluator {
-    const folded = this.fold(expr);
+    const folded = this.isInterpreted ? expr : this.fold(expr);
     if (folded.kind === 'constant') {
       const { value } = folded;
       return { value: () => value };
@@ -69,14 +78,17 @@ export class Compiler {
     return { value: (batch, row) => this.evaluate(folded, batch, row) };
   }
 
-  /** Constants in place of what cannot change from row to row. */
+  /** Constants in place of what cannot change from row to row. What warns is left to the rows: no rows, no warning. */
   fold(expr: Expr): Expr {
     if (expr.kind === 'constant' || readsEvent(expr) || !this.isPure(expr)) return expr;
-    return {
-      kind: 'constant',
-      value: this.interpreter.evaluate(expr, { event: undefined, name: '' }),
-      span: expr.span,
-    };
+    this.isFolding = true;
+    this.hasFoldWarned = false;
+    try {
+      const value = this.interpreter.evaluate(expr, { event: undefined, name: '' });
+      return this.hasFoldWarned ? expr : { kind: 'constant', value, span: expr.span };
+    } finally {
+      this.isFolding = false;
+    }
   }
 
   evaluate(expr: Expr, batch: EventBatch, row: number): Value {

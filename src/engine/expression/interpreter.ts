@@ -20,7 +20,7 @@ import type {
   Registry,
 } from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
-import { binary, isTrue, logical, negate } from './operations.ts';
+import { between, binary, isTrue, logical, negate, not, plus } from './operations.ts';
 
 /** What an expression reads: the event, its metadata, and the parameters of the lambdas around it. */
 export interface Scope {
@@ -66,11 +66,15 @@ export class Interpreter {
       case 'negate':
         return negate(this.evaluate(expr.operand, scope), warn);
       case 'plus':
-        return this.evaluate(expr.operand, scope);
-      case 'not': {
-        const value = this.evaluate(expr.operand, scope);
-        return value === null ? null : !isTrue(value, warn);
-      }
+        return plus(this.evaluate(expr.operand, scope), warn);
+      case 'not':
+        return not(this.evaluate(expr.operand, scope), warn);
+      case 'between':
+        return between(
+          this.evaluate(expr.value, scope),
+          this.evaluate(expr.low, scope),
+          this.evaluate(expr.high, scope),
+        );
       case 'binary':
         return binary(expr.operation, this.evaluate(expr.left, scope), this.evaluate(expr.right, scope), warn);
       case 'logic':

@@ -2,7 +2,9 @@
  * The meaning of operations on two values (spec of TQL, section 5), shared by the interpreter and the compiled form.
  *
  *   arithmetic   null if an operand is null; int and uint are exact 64-bit, anything with float is float; `/` is float
- *   overflow and division by zero give null and a warning
+ *   overflow     null and a warning, for times and durations as well: ints stay within int64; a result with an operand
+ *                beyond int64 may be either, since a small uint is not told from an int
+ *   division by zero gives null and a warning
  *   equality     total: values that cannot be compared are unequal, null equals null
  *   order        null unless both are ordered alike; `<=` and `>=` of two nulls are true
  *
@@ -30,6 +32,7 @@ const SYMBOLS: Readonly<Record<BinaryOperation, string>> = {
 };
 
 const INT_MIN = -(2n ** 63n);
+const INT_MAX = 2n ** 63n - 1n;
 const UINT_MAX = 2n ** 64n - 1n;
 
 export function binary(operation: BinaryOperation, left: Value, right: Value, warn: Warn): Value {
@@ -106,8 +109,31 @@ function arithmetic(operation: ArithmeticOperation, left: Value, right: Value, w
 
 function integer(operation: ArithmeticOperation, left: bigint, right: bigint, warn: Warn): Value {
   const result = operation === 'add' ? left + right : operation === 'subtract' ? left - right : left * right;
-  if (result >= INT_MIN && result <= UINT_MAX) return result;
+  return ranged(result, left > INT_MAX || right > INT_MAX ? UINT_MAX : INT_MAX, warn);
+}
+
+function ranged(result: bigint, limit: bigint, warn: Warn): Value {
+  if (result >= INT_MIN && result <= limit) return result;
   warn('integer overflow');
+  return null;
+}
+
+function duration(ns: bigint, warn: Warn): Value {
+  if (ns >= INT_MIN && ns <= INT_MAX) return new Duration(ns);
+  warn('duration overflow');
+  return null;
+}
+
+/** Rounded to whole nanoseconds. */
+function roundedDuration(ns: number, warn: Warn): Value {
+  if (Number.isFinite(ns)) return duration(BigInt(Math.round(ns)), warn);
+  warn('duration overflow');
+  return null;
+}
+
+function time(ns: bigint, warn: Warn): Value {
+  if (ns >= INT_MIN && ns <= INT_MAX) return new Time(ns);
+  warn('time overflow');
   return null;
 }
 
@@ -130,32 +156,32 @@ function float(operation: ArithmeticOperation, left: number, right: number, warn
 
 function temporal(operation: ArithmeticOperation, left: Value, right: Value, warn: Warn): Value {
   if (left instanceof Duration && right instanceof Duration) {
-    if (operation === 'add') return new Duration(left.ns + right.ns);
-    if (operation === 'subtract') return new Duration(left.ns - right.ns);
+    if (operation === 'add') return duration(left.ns + right.ns, warn);
+    if (operation === 'subtract') return duration(left.ns - right.ns, warn);
     if (operation === 'divide') return float('divide', Number(left.ns), Number(right.ns), warn);
   }
   if (left instanceof Duration && isNumber(right)) {
-    if (operation === 'multiply') return scale(left, right);
+    if (operation === 'multiply') return scale(left, right, warn);
     if (operation === 'divide') {
       const quotient = float('divide', Number(left.ns), Number(right), warn);
-      return typeof quotient === 'number' ? new Duration(BigInt(Math.round(quotient))) : null;
+      return typeof quotient === 'number' ? roundedDuration(quotient, warn) : null;
     }
   }
-  if (isNumber(left) && right instanceof Duration && operation === 'multiply') return scale(right, left);
+  if (isNumber(left) && right instanceof Duration && operation === 'multiply') return scale(right, left, warn);
   if (left instanceof Time && right instanceof Duration) {
-    if (operation === 'add') return new Time(left.ns + right.ns);
-    if (operation === 'subtract') return new Time(left.ns - right.ns);
+    if (operation === 'add') return time(left.ns + right.ns, warn);
+    if (operation === 'subtract') return time(left.ns - right.ns, warn);
   }
-  if (left instanceof Duration && right instanceof Time && operation === 'add') return new Time(left.ns + right.ns);
+  if (left instanceof Duration && right instanceof Time && operation === 'add') return time(left.ns + right.ns, warn);
   if (left instanceof Time && right instanceof Time && operation === 'subtract')
-    return new Duration(left.ns - right.ns);
+    return duration(left.ns - right.ns, warn);
   refuse(operation, left, right, warn);
   return null;
 }
 
-function scale(duration: Duration, factor: number | bigint): Duration {
-  if (typeof factor === 'bigint') return new Duration(duration.ns * factor);
-  return new Duration(BigInt(Math.round(Number(duration.ns) * factor)));
+function scale(by: Duration, factor: number | bigint, warn: Warn): Value {
+  if (typeof factor === 'bigint') return duration(by.ns * factor, warn);
+  return roundedDuration(Number(by.ns) * factor, warn);
 }
 
 function refuse(operation: BinaryOperation, left: Value, right: Value, warn: Warn): void {
@@ -175,11 +201,33 @@ function isText(value: Value): value is string | Secret {
 
 export function negate(value: Value, warn: Warn): Value {
   if (value === null) return null;
-  if (typeof value === 'bigint') return value === INT_MIN ? integer('subtract', 0n, value, warn) : -value;
+  if (typeof value === 'bigint') return ranged(-value, INT_MAX, warn);
   if (typeof value === 'number') return -value;
-  if (value instanceof Duration) return new Duration(-value.ns);
-  warn(`unary operator \`-\` does not accept the argument type \`${typeOf(value)}\``);
+  if (value instanceof Duration) return duration(-value.ns, warn);
+  return refuseOperand('-', value, warn);
+}
+
+/** `+x`: what has a sign. */
+export function plus(value: Value, warn: Warn): Value {
+  if (value === null || isNumber(value) || value instanceof Duration) return value;
+  return refuseOperand('+', value, warn);
+}
+
+export function not(value: Value, warn: Warn): Value {
+  if (value === null || typeof value === 'boolean') return value === null ? null : !value;
+  return refuseOperand('not', value, warn);
+}
+
+function refuseOperand(operator: string, value: Value, warn: Warn): null {
+  warn(`unary operator \`${operator}\` does not accept the argument type \`${typeOf(value)}\``);
   return null;
+}
+
+/** Strictly between two bounds; false, without a warning, for what has no order with them. */
+export function between(value: Value, low: Value, high: Value): boolean {
+  if (value === null || low === null || high === null) return false;
+  const [below, above] = [compare(value, low), compare(value, high)];
+  return below !== undefined && above !== undefined && below > 0 && above < 0;
 }
 
 /** Three-valued `and` and `or` on operands that may be null; anything but a bool counts as null and warns. */

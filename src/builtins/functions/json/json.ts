@@ -7,13 +7,17 @@ const parse = defineFunction({
   name: 'parse_json',
   category: 'json',
   summary: 'The value of a JSON text; null and a warning when it is malformed.',
-  parameters: [{ name: 'x', type: ['string', 'blob'] }],
+  parameters: [
+    { name: 'x', type: ['string', 'blob'] },
+    { name: 'raw', type: 'bool', isOptional: true, isNamed: true },
+  ],
   returns: 'any',
   isPure: true,
   examples: [{ tql: 'parse_json("[1, 2]")', out: '[1, 2]' }],
-  evaluate: ([x], { warn }) => {
+  evaluate: ([x, raw], { warn }) => {
+    const reading = { infers: raw !== true };
     try {
-      return x instanceof Blob ? parseJson(x.bytes) : parseJsonText(x as string);
+      return x instanceof Blob ? parseJson(x.bytes, 0, x.bytes.length, reading) : parseJsonText(x as string, reading);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       warn(error.message);

@@ -1,6 +1,6 @@
 /**
  * A column against a constant, row by row, without making a value: verdict 1 true, 0 false, 2 null, 3 undecided (missing,
- * escaped, beyond int64, no common order: the caller's reference knows, warnings included).
+ * repeated, escaped, beyond int64, no common order: the caller's reference knows, warnings included).
  *
  * An operation is three bits: what the verdict is when the value is less than (1), equal to (2), greater than (4) the
  * constant. `other` is the verdict of values that have no order with the constant, `none` that of null.
@@ -63,7 +63,7 @@ export function compareInts(
       else order = value < float ? LESS : value == float ? EQUAL : GREATER;
       verdict = operation & order ? 1 : 0;
     } else if (tag == Tag.NULL) verdict = none;
-    else if (tag == Tag.MISSING || tag == Tag.TEXT) verdict = UNDECIDED;
+    else if (tag == Tag.MISSING || tag == Tag.TEXT || tag == Tag.REPEATED) verdict = UNDECIDED;
     store<u8>(verdicts + row, verdict);
   }
 }
@@ -89,7 +89,7 @@ export function compareText(
         const at = <usize>load<u32>(span) - shift;
         verdict = isSame(at, text, length) ? 1 - differs : differs;
       }
-    } else if (tag == Tag.MISSING || tag == Tag.ESCAPED || tag == Tag.TEXT) verdict = UNDECIDED;
+    } else if (tag == Tag.MISSING || tag == Tag.ESCAPED || tag == Tag.TEXT || tag == Tag.REPEATED) verdict = UNDECIDED;
     store<u8>(verdicts + row, verdict);
   }
 }

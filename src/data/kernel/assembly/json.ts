@@ -14,7 +14,7 @@
  * K2 what stands behind a document's end is read, at most 64 bytes beyond what the walk believed, and never makes a bad
  *    document good: strings end within it (S1), and the walk ends at or before its end, or fails. Work stays bounded by
  *    the document: a container opens within it, blanks and digits are bounded by its end.
- * K3 of duplicate keys the last wins, and with it what lies below: a matched key empties the columns below it first.
+ * K3 a key that appears again marks its column and all below as repeated, and nothing more is read into them.
  * K4 a refused document leaves no value in any column.
  */
 import { findEntry, findEscaped, hasBackslash } from './keys';
@@ -69,11 +69,13 @@ function putString(call: usize, slot: usize, start: usize, end: usize, mayEscape
   Call.putTag(call, slot, mayEscape && hasBackslash(start, end) ? Tag.ESCAPED : Tag.STRING);
 }
 
-/** K3: empties the row in all columns below an entry. */
-function emptyBelow(call: usize, entry: usize, count: u32, row: usize): void {
+/** K3: marks the row in the entry's column and in all below. */
+function markRepeated(call: usize, entry: usize, row: usize): void {
+  const slot = slotOf(entry, row);
+  if (slot >= 0) Call.putTag(call, slot, Tag.REPEATED);
   let below = <usize>load<u32>(entry, Entry.BELOW);
-  for (; count; count--) {
-    Call.putTag(call, <usize>load<u32>(below) + row, Tag.MISSING);
+  for (let count = load<u32>(entry, Entry.BELOW_COUNT); count; count--) {
+    Call.putTag(call, <usize>load<u32>(below) + row, Tag.REPEATED);
     below += 4;
   }
 }
@@ -148,6 +150,8 @@ function isNumber(p: usize, end: usize): bool {
 function walk(document: usize, length: usize, query: usize, row: usize, scratch: usize): bool {
   const call = query + Query.CALL;
   const constants = query + Query.CONSTANTS;
+  const stamp = load<u32>(call, Call.STAMP) + 1;
+  store<u32>(call, stamp, Call.STAMP);
   const room = scratch + STACK_BYTES;
   const end = document + length;
   let quote = room + KEY_ROOM;
@@ -180,8 +184,10 @@ function walk(document: usize, length: usize, query: usize, row: usize, scratch:
           entry = findEntry(node, start, stop - start);
         }
         if (entry) {
-          const below = load<u32>(entry, Entry.BELOW_COUNT);
-          if (below) emptyBelow(call, entry, below, row);
+          if (load<u32>(entry, Entry.SEEN) == stamp) {
+            markRepeated(call, entry, row);
+            entry = 0;
+          } else store<u32>(entry, stamp, Entry.SEEN);
         }
         const opening = <usize>load<u32>(quote);
         if (opening == stop + 2 ? load<u8>(stop, 1) == 0x3a : opening == stop + 3 && load<u16>(stop, 1) == 0x203a) {

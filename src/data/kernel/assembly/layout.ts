@@ -24,6 +24,7 @@ export namespace Tag {
   export const LIST: u32 = 10;
   /** A float that the caller converts; never seen outside. */
   export const PENDING: u32 = 11;
+  export const REPEATED: u32 = 12;
 }
 
 /** 48 bytes. */
@@ -42,9 +43,11 @@ export namespace Entry {
   export const NEXT: usize = 28;
   /** u32: node of the record behind the key; the dead node without one. */
   export const NODE: usize = 32;
-  /** u32 each: the first slots of all columns below, which a repeated key empties. */
+  /** u32 each: the first slots of all columns below, which a repeated key marks. */
   export const BELOW: usize = 36;
   export const BELOW_COUNT: usize = 40;
+  /** u32: stamp of the last document in which the key was seen. */
+  export const SEEN: usize = 44;
 }
 
 /** 272 bytes. */
@@ -75,6 +78,8 @@ export namespace Call {
   export const ROWS: usize = 20;
   /** Written by the kernel: how many floats are pending. */
   export const PENDING: usize = 24;
+  /** Written by the kernel: stamp of the newest document, another one for each. */
+  export const STAMP: usize = 28;
 
   // @ts-ignore: decorator
   @inline
