@@ -23,6 +23,7 @@ export {
   unreachable,
 } from './errors.ts';
 export { FrameReceiver } from './frame-receiver.ts';
+export { Calls, type Remote } from './io/calls.ts';
 export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
 export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';
