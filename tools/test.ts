@@ -70,7 +70,11 @@ const started = performance.now();
 await check('types', bin('tsc'), ['-p', '.']);
 await check('format, lint', bin('biome'), ['check', '.']);
 await check('promises', bin('oxlint'), ['src', 'test', 'tools']);
-await tests('unit', ['src/**/*.test.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts'], ['--test-isolation=none']);
+await tests(
+  'unit',
+  ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts'],
+  ['--test-isolation=none'],
+);
 await tests('end to end', ['test/e2e/**/*.test.ts'], ['--test-concurrency=2']);
 process.stdout.write(
   `  in ${((performance.now() - started) / 1_000).toFixed(1)} s\n\n${passed} passed, ${failed} failed\n`,

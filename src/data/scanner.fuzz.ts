@@ -1,10 +1,11 @@
 /**
  * Seeded documents, whole and damaged, through kernel, plain scanner, `parseJson` and JSON.parse with a fatal UTF-8
- * decoder. Run with `node --test src/data/scanner.fuzz.ts`.
+ * decoder.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeArenaMemory, MillraceError, SeededRandom } from '../base/index.ts';
+import { makeArenaMemory, MillraceError } from '../base/index.ts';
+import { fuzz } from '../testing/index.ts';
 import { storeOf } from './batch.ts';
 import { parseJson } from './json.ts';
 import { ReferenceScanner } from './reference-scanner.ts';
@@ -12,7 +13,6 @@ import { JsonScanner } from './scanner.ts';
 import { assertSame, CASE_PATHS, Cases, packed } from './scanner-cases.ts';
 
 const MIB = 1024 * 1024;
-const RUNS = 3_000;
 const ROWS = 40;
 const SEED = 20_261;
 
@@ -31,8 +31,9 @@ test('kernel, plain scanner, parseJson and JSON.parse accept the same documents 
   const memory = makeArenaMemory(2 * MIB);
   const scanner = new JsonScanner(memory, 0, MIB);
   const bytes = new Uint8Array(memory.buffer);
-  const cases = new Cases(new SeededRandom(SEED));
-  for (let run = 0; run < RUNS; run++) {
+  fuzz(SEED, random => {
+    const cases = new Cases(random);
+    const run = Math.floor(random.float() * 1_000);
     const pieces = Array.from({ length: ROWS }, (_, i) => {
       const text = cases.document();
       return i % 4 === 0 ? Buffer.from(text) : cases.damaged(text);
@@ -53,5 +54,5 @@ test('kernel, plain scanner, parseJson and JSON.parse accept the same documents 
       assert.equal(!refused.has(row), isNative, piece.toString('latin1'));
       assert.equal(isOurs, isNative, piece.toString('latin1'));
     });
-  }
+  });
 });

@@ -14,6 +14,16 @@ export interface OperatorTraits {
   readonly isBlocking?: boolean;
 }
 
+/**
+ * A body in braces that reads what a source gives (`from_stdin { read_json }`) or prints what a sink takes (`to_stdout {
+ * write_json }`). It stands for the same stages written behind or before the operator.
+ */
+export interface OperatorBody {
+  readonly place: 'before' | 'behind';
+  /** The operator that stands there when no body is written and events come in. */
+  readonly default?: string;
+}
+
 export interface OperatorExample {
   readonly tql: string;
   /** What the pipeline prints in NDJSON, line by line. */
@@ -30,6 +40,7 @@ export interface OperatorDefinition {
   readonly output: EdgeKind | 'input';
   readonly args: Arguments;
   readonly traits?: OperatorTraits;
+  readonly body?: OperatorBody;
   readonly examples?: readonly OperatorExample[];
   /** Checks constants once they are known; called by `check` (where literal) and again at the start. */
   readonly validate?: (args: never, places: ArgumentPlaces) => readonly Diagnostic[];
@@ -53,6 +64,7 @@ interface TypedOperator<A extends Arguments> {
   readonly output: EdgeKind | 'input';
   readonly args: A;
   readonly traits?: OperatorTraits;
+  readonly body?: OperatorBody;
   readonly examples?: readonly OperatorExample[];
   /** Only arguments whose values are known are present. */
   readonly validate?: (args: Partial<ArgumentsOf<A>>, places: ArgumentPlaces) => readonly Diagnostic[];

@@ -1,4 +1,5 @@
 /** Front door of `testing`: the public test kit. */
+export { fuzz } from './fuzz.ts';
 export { startTestBroker, type TestBroker } from './broker.ts';
 export type { EngineMode } from './modes.ts';
 export { memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

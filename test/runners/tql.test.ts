@@ -6,9 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SeededRandom } from '../../src/base/index.ts';
 import { builtins } from '../../src/builtins/index.ts';
-import { compileTql, SourceText } from '../../src/lang/index.ts';
 import { runPipeline } from '../../src/testing/index.ts';
 import { MODES } from './modes.ts';
 
@@ -55,60 +53,3 @@ function comparable(text: string, program: string): { diagnostics: readonly stri
   if (program.includes('// order: none')) output.sort();
   return { diagnostics: [...new Set(diagnostics)].sort(), output };
 }
-
-test('programs changed at random never throw, and diagnostics stay inside the text', () => {
-  const random = new SeededRandom(11);
-  const texts = programs.map(file => readFileSync(join(corpus, file), 'utf8'));
-  const pieces = [
-    '{',
-    '}',
-    '(',
-    ')',
-    '[',
-    ']',
-    '"',
-    '|',
-    '\n',
-    ',',
-    '=',
-    '=>',
-    '..',
-    '$',
-    'if ',
-    'else ',
-    'not ',
-    'move ',
-    '::',
-    '0x',
-    '1d',
-    'f"{',
-    '/*',
-  ];
-  for (let run = 0; run < 1_500; run++) {
-    let text = texts[random.below(texts.length)]!;
-    for (let i = random.below(4); i >= 0; i--) {
-      const at = random.below(text.length + 1);
-      text = text.slice(0, at) + pieces[random.below(pieces.length)] + text.slice(at + random.below(4));
-    }
-    const { diagnostics } = compileTql(new SourceText('x', text), builtins, { id: 'x', hasImplicitEnds: true });
-    for (const { span } of diagnostics) {
-      assert.ok(
-        span && span.start >= 0 && span.start <= text.length + 1 && span.end >= span.start,
-        JSON.stringify({ text, span }),
-      );
-    }
-  }
-});
-
-test('deep nesting is a diagnostic, not a crash', () => {
-  for (const text of [
-    '['.repeat(5_000),
-    `x = ${'('.repeat(5_000)}1`,
-    `x = ${'-'.repeat(5_000)}y`,
-    'if a { '.repeat(2_000),
-    `x = ${'not '.repeat(5_000)}y`,
-  ]) {
-    const { diagnostics } = compileTql(new SourceText('x', text), builtins, { id: 'x', hasImplicitEnds: true });
-    assert.ok(diagnostics.length > 0);
-  }
-});

@@ -37,7 +37,7 @@ export const EXTRA_DOORS: ReadonlySet<string> = new Set([
 ]);
 
 /** Files that may touch the process itself: disk, sockets, timers, clocks, chance, environment, console. */
-export const MAY_TOUCH_PROCESS: readonly RegExp[] = [/^base\/io\//, /^cli\//, /^testing\//, /\.test\.ts$/];
+export const MAY_TOUCH_PROCESS: readonly RegExp[] = [/^base\/io\//, /^cli\//, /^testing\//, /\.(test|fuzz)\.ts$/];
 
 /** What only those files may name. */
 export const PROCESS_WORDS: readonly RegExp[] = [
@@ -52,6 +52,7 @@ export const PROCESS_WORDS: readonly RegExp[] = [
 
 /** The one file or folder that names a package. */
 export const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
+  'fast-check': 'data/value-cases.ts',
   zod: 'app/config.ts',
   yaml: 'app/config.ts',
   pino: 'base/logger.ts',

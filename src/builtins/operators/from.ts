@@ -1,5 +1,5 @@
 /** `from`: events that stand in the pipeline's text. */
-import { EventBatch, RecordValue, type Value } from '../../data/index.ts';
+import { EventBatch, RecordValue, typeOf, type Value } from '../../data/index.ts';
 import { defineOperator, s, type Source, type SourceOutput } from '../../sdk/index.ts';
 
 class Literals implements Source {
@@ -8,8 +8,11 @@ class Literals implements Source {
 
   constructor(values: readonly Value[]) {
     this.events = values
-      .flatMap(value => (Array.isArray(value) ? value : [value]))
-      .filter(value => value instanceof RecordValue);
+      .flatMap(value => (Array.isArray(value) ? (value as readonly Value[]) : [value]))
+      .map(value => {
+        if (value instanceof RecordValue) return value;
+        throw new Error(`from: expected records, got \`${typeOf(value)}\``);
+      });
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {
@@ -39,5 +42,13 @@ export default defineOperator({
   output: 'events',
   args: { events: s.value('Records, or lists of records.').variadic() },
   examples: [{ tql: 'from {a: 1, b: "x"}', out: ['{"a":1,"b":"x"}'] }],
+  validate: ({ events }, places) => {
+    const wrong = events
+      ?.flatMap(value => (Array.isArray(value) ? (value as readonly Value[]) : [value]))
+      .find(value => !(value instanceof RecordValue));
+    if (wrong === undefined) return [];
+    const message = `\`from\` takes records, or lists of records, got \`${typeOf(wrong)}\``;
+    return [{ code: 'MR2028', severity: 'error', message, span: places.of('events') }];
+  },
   create: ({ events }) => new Literals(events),
 });

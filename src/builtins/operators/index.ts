@@ -3,7 +3,7 @@ import type { OperatorDefinition } from '../../sdk/index.ts';
 import { fromKafka, loadKafka } from '../connectors/kafka/source.ts';
 import { saveKafka, toKafka } from '../connectors/kafka/sink.ts';
 import { toSplunk } from '../connectors/splunk-hec/index.ts';
-import { fromStdin, saveStdout } from '../connectors/standard-streams/index.ts';
+import { fromStdin, saveStdout, toStdout } from '../connectors/standard-streams/index.ts';
 import { readJson, readNdjson, writeJson, writeNdjson, writeTql } from '../formats/json.ts';
 import { readLines, writeLines } from '../formats/lines.ts';
 import batch from './batch.ts';
@@ -43,6 +43,7 @@ export const operators: readonly OperatorDefinition[] = [
   summarize,
   toKafka,
   toSplunk,
+  toStdout,
   where,
   writeJson,
   writeLines,

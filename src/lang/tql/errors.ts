@@ -30,7 +30,16 @@ export const TEXTS = {
   eventInConstant: ['MR2036', 'argument `{name}` of `{operator}` must be a constant: it cannot read fields of events'],
   notYet: ['MR2037', '{what} is not implemented in this version'],
   argumentCount: ['MR2038', 'function `{name}` takes {expected}, got {actual}'],
+  functionArgument: ['MR2049', 'function `{name}` has no argument `{argument}`'],
   sinkNotLast: ['MR2039', 'operator `{operator}` ends the pipeline; nothing can follow it'],
+  arrayTarget: ['MR2041', 'the key of an assignment must be text, got {actual}'],
+  openMatch: ['MR2042', '`match` must end with an arm `_ => { … }` without a condition'],
+  impureSubject: ['MR2043', 'what is matched must give the same value every time: assign it to a field first'],
+  patternNotConstant: ['MR2044', 'a pattern must be a constant: it cannot read fields of events'],
+  rangeOrder: ['MR2045', 'bounds of a range must have an order, got `{low}` and `{high}`'],
+  unknownMeta: ['MR2046', 'events have no metadata `@{name}`'],
+  bodyLet: ['MR2047', '`let` cannot stand inside the body of `{operator}`: bind the variable before it'],
+  directive: ['MR2048', '`{directive}`: {problem}'],
   frontMatter: ['MR2040', 'the front matter has no end: expected a line `---`'],
 } as const satisfies Record<string, readonly [string, string]>;
 

@@ -59,6 +59,9 @@ export function lowerExpression(
       }
       return { kind: 'variable', name: expression.name, span };
     case 'meta':
+      if (expression.name === 'import_time' || expression.name === 'internal')
+        context.report(diagnose('notYet', span, { what: `\`@${expression.name}\`` }));
+      else if (expression.name !== 'name') context.report(diagnose('unknownMeta', span, { name: expression.name }));
       return { kind: 'meta', name: expression.name, span };
     case 'this':
       return { kind: 'this', span };
@@ -131,6 +134,8 @@ export function lowerExpression(
     case 'fallback':
       return { kind: 'fallback', value: quietly(lower(expression.value)), fallback: lower(expression.fallback), span };
     case 'lambda': {
+      // No function of this version takes one.
+      context.report(diagnose('notYet', span, { what: 'a lambda' }));
       const inner = [...parameters, ...expression.parameters];
       return {
         kind: 'lambda',
@@ -195,8 +200,12 @@ function lowerCall(
   const call: CallExpr = { kind: 'call', function: name, args: positional, named, span: expression.span };
   const { aggregates, functions } = context.registry;
   const definition = functions.get(name);
+  const aggregate = aggregates.get(name);
   if (definition) checkCall(call, definition.parameters, args, nameSpan, context);
-  else if (!aggregates.has(name)) {
+  else if (aggregate) {
+    const isOptional = aggregate.isArgumentOptional === true;
+    checkCall(call, [{ name: 'x', type: 'any', isOptional }], args, nameSpan, context);
+  } else {
     const near = nearest(name, [...functions.keys(), ...aggregates.keys()]);
     const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
     context.report(diagnose('unknownFunction', nameSpan, { name }, { hints }));
@@ -211,15 +220,25 @@ function checkCall(
   nameSpan: Expr['span'],
   context: ExpressionContext,
 ): void {
+  const seen = new Set<string>();
   for (const arg of args) {
-    if (arg.name === undefined || parameters.some(parameter => parameter.name === arg.name)) continue;
-    context.report(diagnose('unknownArgument', arg.nameSpan ?? arg.span, { operator: call.function, name: arg.name }));
+    const { name } = arg;
+    if (name === undefined) continue;
+    const place = arg.nameSpan ?? arg.span;
+    if (seen.has(name)) context.report(diagnose('repeatedArgument', place, { name }));
+    seen.add(name);
+    const names = parameters.map(parameter => parameter.name);
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
+    const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
+    context.report(diagnose('functionArgument', place, { name: call.function, argument: name }, { hints }));
   }
   const positional = parameters.filter(parameter => !parameter.isNamed && !(parameter.name in call.named));
   const required = positional.filter(parameter => !parameter.isOptional).length;
   const given = call.args.length;
   if (given >= required && given <= positional.length) return;
-  const expected =
-    required === positional.length ? `${required} arguments` : `${required} to ${positional.length} arguments`;
+  const noun = positional.length === 1 ? 'argument' : 'arguments';
+  const count = required === positional.length ? String(required) : `${required} to ${positional.length}`;
+  const expected = `${count} ${noun}`;
   context.report(diagnose('argumentCount', nameSpan, { name: call.function, expected, actual: given }));
 }

@@ -266,8 +266,9 @@ class Lexer {
       return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
     }
     const simple = ESCAPES[rest[1] ?? ''];
-    if (simple === undefined) this.report('badEscape', this.at, this.at + 2, { escape: rest.slice(0, 2) });
-    this.at += 2;
+    const after = Math.min(this.end, this.at + 2);
+    if (simple === undefined) this.report('badEscape', this.at, after, { escape: rest.slice(0, 2) });
+    this.at = after;
     return simple ?? '';
   }
 

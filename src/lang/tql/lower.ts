@@ -34,6 +34,7 @@ import type { Argument, Expression, Pipeline, Statement } from './ast.ts';
 import { literalValue } from './constants.ts';
 import { diagnose, type TextName } from './errors.ts';
 import { type ExpressionContext, lowerExpression } from './expressions.ts';
+import { lowerMatch } from './match.ts';
 import { parse } from './parser.ts';
 import { PLANNED_OPERATORS } from './planned-operators.ts';
 
@@ -80,16 +81,15 @@ class Lowering {
     let edge = input;
     let number = 0;
     for (const statement of pipeline.statements) {
-      const stage = this.statement(statement, `${prefix}${++number}`, lets, edge);
-      if (!stage) continue;
-      if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
-      else {
-        const last = stages.at(-1);
-        if (edge === 'void' && last && last.node.kind !== 'let')
-          this.report('sinkNotLast', last.span, { operator: last.name });
-        edge = stage.output;
+      for (const stage of this.statement(statement, `${prefix}${++number}`, lets, edge)) {
+        if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
+        else {
+          const last = stages.findLast(({ node }) => node.kind !== 'let');
+          if (edge === 'void' && last) this.report('sinkNotLast', last.span, { operator: last.name });
+          edge = stage.output;
+        }
+        stages.push(stage);
       }
-      stages.push(stage);
     }
     return stages;
   }
@@ -129,24 +129,34 @@ class Lowering {
     return { id, name, span: { start: 0, end: 0 }, input, output, node: { kind, definition, args: {} } };
   }
 
-  private statement(statement: Statement, id: string, lets: Lets, edge: EdgeKind): Stage | undefined {
+  /** The stages of a statement: one, or those of its body as well. None when it is wrong. */
+  private statement(statement: Statement, id: string, lets: Lets, edge: EdgeKind): readonly Stage[] {
     const { span } = statement;
     switch (statement.kind) {
       case 'let': {
         const value = this.expression(statement.value, lets);
-        return { id, name: 'let', span, input: edge, output: edge, node: { kind: 'let', name: statement.name, value } };
+        const node: Node = { kind: 'let', name: statement.name, value };
+        return [{ id, name: 'let', span, input: edge, output: edge, node }];
       }
       case 'assignment': {
         const assignment = this.assignment(statement.target, statement.value, lets);
         this.expectInput('set', ['events'], edge, span);
-        if (!assignment) return undefined;
-        return events(id, 'set', span, { kind: 'project', mode: 'set', assignments: [assignment] });
+        if (!assignment) return [];
+        return [events(id, 'set', span, { kind: 'project', mode: 'set', assignments: [assignment] })];
       }
       case 'if':
-        return this.ifStage(statement, id, lets, edge);
-      case 'match':
-        this.report('notYet', { start: span.start, end: span.start + 5 }, { what: '`match`' });
-        return undefined;
+        return [this.ifStage(statement, id, lets, edge)];
+      case 'match': {
+        this.expectInput('match', ['events'], edge, { start: span.start, end: span.start + 5 });
+        const stage = lowerMatch(statement, id, {
+          registry: this.registry,
+          lets,
+          expression: expression => this.expression(expression, lets),
+          body: (pipeline, prefix) => this.branchBody(pipeline, prefix, lets),
+          report: diagnostic => this.diagnostics.push(diagnostic),
+        });
+        return stage ? [stage] : [];
+      }
       case 'operator':
         return this.operator(statement, id, lets, edge);
     }
@@ -156,12 +166,23 @@ class Lowering {
     const { span } = statement;
     this.expectInput('if', ['events'], edge, { start: span.start, end: span.start + 2 });
     const condition = this.expression(statement.condition, lets);
-    const then = this.pipeline(statement.then, `${id}.then.`, lets, 'events');
-    const otherwise = statement.otherwise ? this.pipeline(statement.otherwise, `${id}.else.`, lets, 'events') : [];
+    const then = this.branchBody(statement.then, `${id}.then.`, lets);
+    const otherwise = statement.otherwise ? this.branchBody(statement.otherwise, `${id}.else.`, lets) : [];
     const isClosed = (chain: Chain): boolean => chain.at(-1)?.output === 'void';
     const isSink = isClosed(then) && isClosed(otherwise);
     const node: Node = { kind: 'branch', condition, then, otherwise };
     return { id, name: 'if', span, input: 'events', output: isSink ? 'void' : 'events', node };
+  }
+
+  /** Gives events or ends in a sink. */
+  private branchBody(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
+    const chain = this.pipeline(pipeline, prefix, lets, 'events');
+    const last = chain.at(-1);
+    if (last?.output === 'bytes') {
+      const what = 'a body that gives events or ends in a sink';
+      this.report('expected', last.span, { what, got: `\`${last.name}\`, which gives bytes` });
+    }
+    return chain;
   }
 
   private operator(
@@ -169,13 +190,60 @@ class Lowering {
     id: string,
     lets: Lets,
     edge: EdgeKind,
-  ): Stage | undefined {
-    const { name, nameSpan, span } = statement;
+  ): readonly Stage[] {
+    const { name, nameSpan } = statement;
     const definition = this.registry.operators.get(name) ?? this.registry.operators.get(name.replaceAll('::', '_'));
     if (!definition) {
       this.reportUnknown(name, nameSpan);
-      return undefined;
+      return [];
     }
+    const { body } = definition;
+    if (!body) return this.single(definition, statement, id, lets, edge);
+    const last = statement.args.at(-1);
+    const braced = last && last.name === undefined ? bracedPipeline(last.value) : undefined;
+    const bare = braced ? { ...statement, args: statement.args.slice(0, -1) } : statement;
+    if (body.place === 'behind') {
+      const [source] = this.single(definition, bare, id, lets, edge);
+      if (!source || !braced) return source ? [source] : [];
+      return [source, ...this.body(braced, id, name, lets, source.output, 'events')];
+    }
+    const isPlain = !braced && (edge === 'bytes' || body.default === undefined);
+    if (isPlain) return this.single(definition, bare, id, lets, edge);
+    this.expectInput(name, ['events'], edge, nameSpan);
+    const before = braced
+      ? this.body(braced, id, name, lets, 'events', definition.input[0]!)
+      : [this.implicit(body.default!, `${id}.1`)];
+    return [...before, ...this.single(definition, bare, id, lets, definition.input[0]!)];
+  }
+
+  /** A body that reads or prints stands for stages beside its operator; what it binds would be seen behind it. */
+  private body(
+    pipeline: Pipeline,
+    id: string,
+    operator: string,
+    lets: Lets,
+    input: EdgeKind,
+    output: EdgeKind,
+  ): readonly Stage[] {
+    for (const { kind, span } of pipeline.statements) if (kind === 'let') this.report('bodyLet', span, { operator });
+    const chain = this.pipeline(pipeline, `${id}.`, lets, input);
+    const last = chain.at(-1);
+    if (last?.output !== output) {
+      const got = last ? `\`${last.name}\`, which gives ${KIND_NAMES[last.output]}` : 'nothing';
+      const what = `a pipeline from ${KIND_NAMES[input]} to ${KIND_NAMES[output]}`;
+      this.report('expected', last?.span ?? pipeline.span, { what, got });
+    }
+    return chain;
+  }
+
+  private single(
+    definition: OperatorDefinition,
+    statement: Extract<Statement, { kind: 'operator' }>,
+    id: string,
+    lets: Lets,
+    edge: EdgeKind,
+  ): readonly Stage[] {
+    const { name, nameSpan, span } = statement;
     const input = this.expectInput(name, definition.input, edge, nameSpan);
     const output = definition.output === 'input' ? input : definition.output;
     const places = new Map<string, Argument[]>();
@@ -183,15 +251,15 @@ class Lowering {
     for (const [key, { shape }] of Object.entries(definition.args)) {
       if (!shape.isRequired || args[key] || shape.isVariadic) continue;
       this.report('missingArgument', nameSpan, { operator: name, name: key });
-      return undefined;
+      return [];
     }
     const known = this.knownArguments(definition, args, lets);
     this.validate(definition, known, nameSpan, places);
     if (!definition.lower) {
       const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
-      return { id, name, span, input, output, node: { kind, definition, args } };
+      return [{ id, name, span, input, output, node: { kind, definition, args } }];
     }
-    return { id, name, span, input, output, node: definition.lower(known as never) };
+    return [{ id, name, span, input, output, node: definition.lower(known as never) }];
   }
 
   private validate(
@@ -297,10 +365,9 @@ class Lowering {
     };
     switch (shape.kind) {
       case 'pipeline': {
-        const value = first!.value;
-        if (value.kind === 'record' && value.fields.length === 0) return { kind: 'pipeline', chain: [] };
-        if (value.kind !== 'pipeline') return wrong('a pipeline in braces');
-        return { kind: 'pipeline', chain: this.body(value.pipeline, `${id}.`, bodyLets) };
+        const braced = bracedPipeline(first!.value);
+        if (!braced) return wrong('a pipeline in braces');
+        return { kind: 'pipeline', chain: this.sinkBody(braced, `${id}.`, bodyLets) };
       }
       case 'variable': {
         const value = first!.value;
@@ -353,7 +420,7 @@ class Lowering {
   }
 
   /** A body sees the outer variables; those that the operator binds are among them already. */
-  private body(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
+  private sinkBody(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
     const chain = this.pipeline(pipeline, prefix, lets, 'events');
     const last = chain.at(-1);
     if (last?.output !== 'void') this.report('mustEndWithSink', last?.span ?? pipeline.span);
@@ -400,7 +467,7 @@ class Lowering {
   }
 
   private assignment(target: Expression, value: Expression, lets: Lets): Assignment | undefined {
-    const place = this.target(target);
+    const place = this.target(target, lets);
     if (!place) {
       this.report('badTarget', target.span);
       return undefined;
@@ -408,11 +475,37 @@ class Lowering {
     return { target: place, value: this.expression(value, lets, true) };
   }
 
-  private target(target: Expression): AssignmentTarget | undefined {
+  private target(target: Expression, lets: Lets): AssignmentTarget | undefined {
     const { span } = target;
-    if (target.kind === 'meta') return { kind: 'meta', name: target.name, span };
-    const path = fieldPath(target);
-    return path && { kind: 'path', path, span };
+    if (target.kind === 'meta') {
+      if (target.name !== 'name')
+        this.report(
+          target.name === 'import_time' || target.name === 'internal' ? 'notYet' : 'unknownMeta',
+          span,
+          target.name === 'import_time' || target.name === 'internal'
+            ? { what: `assigning \`@${target.name}\`` }
+            : { name: target.name },
+        );
+      return { kind: 'meta', name: target.name, span };
+    }
+    const steps = this.steps(target, lets);
+    if (!steps) return undefined;
+    const isPath = (found: readonly (string | Expr)[]): found is readonly string[] =>
+      found.every(step => typeof step === 'string');
+    return isPath(steps) ? { kind: 'path', path: steps, span } : { kind: 'dynamic', steps, span };
+  }
+
+  /** Names and computed keys of an assignable place; empty for `this`. */
+  private steps(target: Expression, lets: Lets): readonly (string | Expr)[] | undefined {
+    if (target.kind !== 'index' && target.kind !== 'member') return fieldPath(target);
+    const base = this.steps(target.base, lets);
+    if (!base || target.kind === 'member') return base && [...base, (target as { readonly name: string }).name];
+    const index = this.expression(target.index, lets);
+    const key = literalValue(index, lets);
+    if (key === undefined) return [...base, index];
+    if (typeof key === 'string') return [...base, key];
+    this.report('arrayTarget', index.span, { actual: typeOf(key) });
+    return [...base, ''];
   }
 
   private summary(given: readonly Argument[], lets: Lets): Summary {
@@ -421,6 +514,10 @@ class Lowering {
     const order: ('group' | 'aggregate')[] = [];
     for (const arg of given) {
       const isNamed = arg.name !== undefined;
+      if (arg.name === 'options') {
+        this.report('notYet', arg.span, { what: 'the argument `options` of `summarize`' });
+        continue;
+      }
       const assigned = arg.value.kind === 'assignment' ? arg.value : undefined;
       const expression = assigned?.value ?? arg.value;
       const value = this.expression(expression, lets);
@@ -464,7 +561,11 @@ class Lowering {
         const values = value.exprs.map(expr => literalValue(expr, lets));
         if (values.some(literal => literal === undefined)) {
           if (definition.lower)
-            this.report('eventInConstant', value.exprs[0]!.span, { name, operator: definition.name });
+            this.report('wrongKind', value.exprs[0]!.span, {
+              name,
+              operator: definition.name,
+              expected: 'a literal or a variable that is bound to one',
+            });
           continue;
         }
         const bound = values.map(literal => fromValue(shape.kind, literal!));
@@ -492,6 +593,12 @@ class Lowering {
   private report(name: TextName, span: Span, details: Readonly<Record<string, string | number>> = {}): void {
     this.diagnostics.push(diagnose(name, span, details));
   }
+}
+
+/** `{}` is an empty record by itself, and an empty pipeline where one is wanted. */
+function bracedPipeline(value: Expression): Pipeline | undefined {
+  if (value.kind === 'pipeline') return value.pipeline;
+  return value.kind === 'record' && value.fields.length === 0 ? { statements: [], span: value.span } : undefined;
 }
 
 function events(id: string, name: string, span: Span, node: Node): Stage {

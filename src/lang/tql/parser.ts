@@ -8,7 +8,7 @@
  *
  * Invariants
  * I1 every call consumes a token or reports and skips: parsing ends, in time linear in the text.
- * I2 nesting is bounded by `DEPTH_MAX`.
+ * I2 nesting is bounded by `DEPTH_MAX`, the height of an expression by `HEIGHT_MAX`: whoever walks the tree recursively may.
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
 import type { SourceText } from '../source.ts';
@@ -23,10 +23,14 @@ import type {
   RecordField,
   Statement,
 } from './ast.ts';
+import { readDirectives } from './directives.ts';
 import { diagnose, type TextName } from './errors.ts';
 import { lex, type Token } from './lexer.ts';
 
 export const DEPTH_MAX = 200;
+/** Operators of a chain such as `1 + 1 + …` stand inside each other; long chains of `and` and `or` are balanced instead. */
+const HEIGHT_MAX = 1_000;
+const BALANCED_FROM = 100;
 
 const KEYWORDS = new Set([
   'and',
@@ -57,6 +61,16 @@ export interface Program {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** The same value as from left to right, since `and` and `or` are associative. */
+function balanced(
+  operands: readonly Expression[],
+  join: (left: Expression, right: Expression) => Expression,
+): Expression {
+  if (operands.length === 1) return operands[0]!;
+  const half = operands.length >>> 1;
+  return join(balanced(operands.slice(0, half), join), balanced(operands.slice(half), join));
+}
+
 /** Ends the statement that is being read; caught where reading can go on. */
 class Abandon extends Error {}
 
@@ -76,6 +90,7 @@ export function parse(source: SourceText): Program {
       start = from;
     }
   }
+  diagnostics.push(...readDirectives(text, start));
   const { diagnostics: lexical, tokens } = lex(text, start);
   const parser = new Parser(text, tokens);
   const pipeline = parser.program();
@@ -89,18 +104,37 @@ function lineEnd(text: string, from: number): number {
   return at < 0 ? text.length : at + 1;
 }
 
+function closingOf(tokens: readonly Token[]): readonly (number | undefined)[] {
+  const closing: (number | undefined)[] = [];
+  const open: number[] = [];
+  tokens.forEach(({ kind, text }, i) => {
+    if (kind !== 'symbol') return;
+    if (text === '(' || text === '[' || text === '{') open.push(i);
+    else if (text === ')' || text === ']' || text === '}') {
+      const opening = open.pop();
+      if (opening !== undefined) closing[opening] = i;
+    }
+  });
+  return closing;
+}
+
 class Parser {
   readonly diagnostics: Diagnostic[] = [];
   private readonly text: string;
   private readonly tokens: readonly Token[];
   private at = 0;
   private depth = 0;
+  /** Of the expression that was read last. */
+  private height = 0;
+  /** For each token that opens a bracket: the one that closes it. */
+  private readonly closing: readonly (number | undefined)[];
   /** Inside a match guard `=>` belongs to the arm. */
   private noLambda = false;
 
   constructor(text: string, tokens: readonly Token[]) {
     this.text = text;
     this.tokens = tokens;
+    this.closing = closingOf(tokens);
   }
 
   program(): Pipeline {
@@ -304,21 +338,11 @@ class Parser {
 
   /** True when the parenthesis that opens here closes right before the statement's end: it encloses the arguments. */
   private closesStatement(): boolean {
-    let depth = 0;
-    for (let i = this.at; i < this.tokens.length; i++) {
-      const { kind, text } = this.tokens[i]!;
-      if (kind !== 'symbol') continue;
-      if (text === '(' || text === '[' || text === '{') depth++;
-      if (text === ')' || text === ']' || text === '}') depth--;
-      if (depth > 0) continue;
-      const next = this.tokens[i + 1]!;
-      return (
-        next.kind === 'newline' ||
-        next.kind === 'end' ||
-        (next.kind === 'symbol' && (next.text === '|' || next.text === '}'))
-      );
-    }
-    return false;
+    const close = this.closing[this.at];
+    const next = close === undefined ? undefined : this.tokens[close + 1];
+    if (!next) return false;
+    const isEnd = next.kind === 'newline' || next.kind === 'end';
+    return isEnd || (next.kind === 'symbol' && (next.text === '|' || next.text === '}'));
   }
 
   private parenthesised(): Argument[] {
@@ -356,17 +380,21 @@ class Parser {
   private list<T>(close: string, item: () => T): T[] {
     const items: T[] = [];
     const before = this.noLambda;
+    let height = 0;
     this.noLambda = false;
     for (;;) {
       this.skipNewlines();
       if (this.isSymbol(close)) break;
       items.push(item());
+      height = Math.max(height, this.height);
       this.skipNewlines();
       if (this.isSymbol(',')) this.at++;
       else if (!this.isSymbol(close)) this.unexpected(`\`,\` or \`${close}\``);
     }
     this.noLambda = before;
     this.at++;
+    this.height = height;
+    this.rise(0);
     return items;
   }
 
@@ -394,6 +422,7 @@ class Parser {
     this.at = i + 1;
     this.skipNewlines();
     const body = this.expression();
+    this.rise(0);
     return { kind: 'lambda', parameters, body, span: { start, end: body.span.end } };
   }
 
@@ -401,22 +430,26 @@ class Parser {
   private conditional(): Expression {
     let value = this.or();
     for (;;) {
+      let { height } = this;
       if (this.isName('if')) {
         this.at++;
         this.skipNewlines();
         const condition = this.or();
+        height = Math.max(height, this.height);
         let otherwise: Expression | undefined;
         if (this.continuesWith('else')) {
           this.at++;
           this.skipNewlines();
           otherwise = this.or();
         }
+        this.rise(height);
         const end = (otherwise ?? condition).span.end;
         value = { kind: 'choose', then: value, condition, otherwise, span: { start: value.span.start, end } };
       } else if (this.continuesWith('else')) {
         this.at++;
         this.skipNewlines();
         const fallback = this.or();
+        this.rise(height);
         value = { kind: 'fallback', value, fallback, span: { start: value.span.start, end: fallback.span.end } };
       } else return value;
     }
@@ -439,20 +472,30 @@ class Parser {
   }
 
   private chainOf(operator: 'and' | 'or', operand: () => Expression): Expression {
-    let left = operand();
+    const operands = [operand()];
+    let { height } = this;
     while (this.isName(operator)) {
       this.at++;
       this.skipNewlines();
-      const right = operand();
-      left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
+      operands.push(operand());
+      height = Math.max(height, this.height);
     }
-    return left;
+    if (operands.length === 1) return operands[0]!;
+    const join = (left: Expression, right: Expression): Expression => {
+      const span = { start: left.span.start, end: right.span.end };
+      return { kind: 'binary', operator, left, right, span };
+    };
+    const isLong = operands.length >= BALANCED_FROM;
+    this.height = height + (isLong ? Math.ceil(Math.log2(operands.length)) : operands.length) - 1;
+    this.rise(0);
+    return isLong ? balanced(operands, join) : operands.reduce(join);
   }
 
   private notOrMove(): Expression {
     if (!this.isName('not') && !this.isName('move')) return this.binary(BINARY_LEVELS.length - 1);
     const token = this.advance();
     const operand = this.nested(() => this.notOrMove());
+    this.rise(0);
     const operator = token.text as 'not' | 'move';
     return { kind: 'unary', operator, operand, span: { start: token.span.start, end: operand.span.end } };
   }
@@ -461,9 +504,11 @@ class Parser {
     if (level < 0) return this.unary();
     let left = this.binary(level - 1);
     for (let operator = this.operatorAt(level); operator; operator = this.operatorAt(level)) {
+      const { height } = this;
       this.at += operator === 'not in' ? 2 : 1;
       this.skipNewlines();
       const right = this.binary(level - 1);
+      this.rise(height);
       left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
     }
     return left;
@@ -482,6 +527,7 @@ class Parser {
     if (!this.isSymbol('-') && !this.isSymbol('+')) return this.postfix();
     const token = this.advance();
     const operand = this.nested(() => this.unary());
+    this.rise(0);
     const span = { start: token.span.start, end: operand.span.end };
     const isNegative = token.text === '-' && operand.kind === 'literal';
     if (isNegative && (typeof operand.value === 'bigint' || typeof operand.value === 'number')) {
@@ -492,8 +538,10 @@ class Parser {
 
   private postfix(): Expression {
     let value = this.primary();
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       const { start } = value.span;
+      if (!isFirst) this.rise(0);
+      const { height } = this;
       if (this.isSymbol('.') || this.startsMethodLine()) {
         this.skipNewlines();
         this.at++;
@@ -515,6 +563,7 @@ class Parser {
         if (this.isSymbol('(')) {
           this.at++;
           const args = this.list(')', () => this.argument());
+          this.height = Math.max(height, this.height);
           value = {
             kind: 'method',
             base: value,
@@ -537,6 +586,7 @@ class Parser {
         const index = this.expression();
         this.skipNewlines();
         this.expect(']');
+        this.height = Math.max(height, this.height);
         value = { kind: 'index', base: value, index, span: { start, end: this.previousEnd() } };
       } else if (this.isSymbol('?')) {
         this.at++;
@@ -560,6 +610,7 @@ class Parser {
 
   private primary(): Expression {
     const { kind, parts, span, text, value } = this.token;
+    this.height = 0;
     switch (kind) {
       case 'literal':
         this.at++;
@@ -595,6 +646,8 @@ class Parser {
     const parser = new Parser(this.text, tokens);
     parser.depth = this.depth;
     const value = parser.wholeExpression();
+    this.height = Math.max(this.height, parser.height);
+    this.rise(0);
     this.diagnostics.push(...diagnostics, ...parser.diagnostics);
     return value;
   }
@@ -697,6 +750,12 @@ class Parser {
     this.skipNewlines();
     const name = key.kind === 'name' ? key.text : String(key.value);
     return { kind: 'entry', key: name, keySpan: key.span, value: this.expression() };
+  }
+
+  /** The expression that was just read has another one, `height` high, beside it, and one level comes above both. */
+  private rise(height: number): void {
+    this.height = Math.max(height, this.height) + 1;
+    if (this.height > HEIGHT_MAX) this.abandon('tooDeep', this.token.span, { limit: HEIGHT_MAX });
   }
 
   private nested<T>(read: () => T): T {

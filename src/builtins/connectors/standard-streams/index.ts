@@ -70,19 +70,29 @@ class StdoutSink implements Sink {
 export const fromStdin = defineOperator({
   name: 'from_stdin',
   aliases: ['load_stdin'],
-  summary: 'Reads bytes from standard input.',
+  summary: 'Reads bytes from standard input, or events when a body reads them.',
   input: ['void'],
   output: 'bytes',
   args: {},
+  body: { place: 'behind' },
   create: (_args, context) => new StdinSource(streamsOf(context)),
 });
 
 export const saveStdout = defineOperator({
   name: 'save_stdout',
-  aliases: ['to_stdout'],
   summary: 'Writes bytes to standard output.',
   input: ['bytes'],
   output: 'void',
   args: {},
+  create: (_args, context) => new StdoutSink(streamsOf(context)),
+});
+
+export const toStdout = defineOperator({
+  name: 'to_stdout',
+  summary: 'Writes events to standard output, as a body prints them or in the form of the language.',
+  input: ['bytes'],
+  output: 'void',
+  args: {},
+  body: { place: 'before', default: 'write_tql' },
   create: (_args, context) => new StdoutSink(streamsOf(context)),
 });
