@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Clock, InlineThreads, type Io, type Network, SeededRandom, type Timer } from '../base/index.ts';
-import { SimDisk } from '../testing/sim-disk.ts';
+import { SimDisk } from '../testing/sim/disk.ts';
 import { RecordBatchBuilder, RecordCursor } from '../wire/records/index.ts';
 import { checkLog } from './check.ts';
 import { main as commitThread } from './commit-thread.ts';
