@@ -80,10 +80,12 @@ export class Endpoint {
     return Math.max(0, this.downUntilMs - this.io.clock.monotonic());
   }
 
-  async send(body: Uint8Array): Promise<Verdict> {
+  /** `query`: of a raw request, what holds for all its events. */
+  async send(body: Uint8Array, query?: string): Promise<Verdict> {
     let answer: HttpAnswer;
     try {
-      answer = await this.post('/services/collector/event', await this.encode(body), this.compresses);
+      const path = query === undefined ? '/services/collector/event' : `/services/collector/raw${query}`;
+      answer = await this.post(path, await this.encode(body), this.compresses);
     } catch (error) {
       return this.failed(messageOf(error), undefined);
     }

@@ -1,4 +1,5 @@
 /** HTTP for the collector: undici behind the few words that the sink needs, loaded when the first request is made. */
+import type { SecureVersion } from 'node:tls';
 import type { Dispatcher } from 'undici';
 
 export interface HttpAnswer {
@@ -11,6 +12,10 @@ export interface HttpTls {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  /** `1.0` to `1.3`. */
+  readonly minVersion?: string;
+  /** In OpenSSL's form. */
+  readonly ciphers?: string;
   readonly verify: boolean;
 }
 
@@ -60,18 +65,24 @@ export class HttpClient {
 
   private async makeDispatcher(): Promise<Dispatcher> {
     const { Agent, EnvHttpProxyAgent } = await import('undici');
-    const { ca, cert, key, verify } = this.tls;
+    const { ca, cert, ciphers, key, minVersion, verify } = this.tls;
     const connect = {
       rejectUnauthorized: verify,
       timeout: 10_000,
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
+      ...(minVersion !== undefined && { minVersion: tlsVersion(minVersion) }),
+      ...(ciphers !== undefined && { ciphers }),
     };
     // The proxy variables are read by the agent; without one it connects directly.
     const hasTls = ca !== undefined || cert !== undefined || !verify;
     return hasTls ? new Agent({ connect }) : new EnvHttpProxyAgent({ connect });
   }
+}
+
+function tlsVersion(text: string): SecureVersion {
+  return (text === '1.0' ? 'TLSv1' : `TLSv${text}`) as SecureVersion;
 }
 
 function retryAfter(value: string | string[] | undefined): number | undefined {

@@ -15,13 +15,15 @@ import type { Io } from '../../../base/index.ts';
 import type { EventBatch } from '../../../data/index.ts';
 import type { Batch, Delivery, Sink, SinkHealth, StageContext } from '../../../sdk/index.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type EnvelopeParts, envelope } from './envelope.ts';
+import { type EnvelopeParts, envelope, rawText } from './envelope.ts';
 import type { HttpClient } from './http.ts';
 
 interface Row {
   readonly delivery: Delivery;
   readonly row: number;
   readonly bytes: Uint8Array;
+  /** Of a raw request; rows with another one go into a request of their own. */
+  readonly query: string | undefined;
 }
 
 export interface SplunkSettings {
@@ -31,6 +33,8 @@ export interface SplunkSettings {
 
 const REFUSED = 'MR7401';
 const TOO_LARGE = 'MR7402';
+const NO_TEXT = 'MR7404';
+const NEWLINE = Buffer.from('\n');
 
 export class SplunkSink implements Sink {
   readonly endpoint: string;
@@ -73,7 +77,12 @@ export class SplunkSink implements Sink {
         this.pump();
         await this.room();
       }
-      const bytes = envelope(this.parts, events, row);
+      const raw = this.parts.raw && rawText(this.parts, events, row);
+      if (this.parts.raw && !raw) {
+        delivery.deadLetter(row, { code: NO_TEXT, message: '`raw` must be a string' });
+        continue;
+      }
+      const bytes = raw?.bytes ?? envelope(this.parts, events, row);
       if (bytes.length > this.settings.contentLengthMax) {
         const message = `event too large for given \`max_content_length\`: serialized event size was \`${bytes.length}\``;
         delivery.deadLetter(row, { code: TOO_LARGE, message });
@@ -83,8 +92,8 @@ export class SplunkSink implements Sink {
         continue;
       }
       if (this.rows.length === 0) this.sinceMs = this.io.clock.monotonic();
-      this.rows.push({ delivery, row, bytes });
-      this.bytes += bytes.length;
+      this.rows.push({ delivery, row, bytes, query: raw?.query });
+      this.bytes += bytes.length + (raw ? NEWLINE.length : 0);
       if (this.bytes >= this.settings.contentLengthMax) this.pump();
     }
     this.pump();
@@ -142,7 +151,10 @@ export class SplunkSink implements Sink {
     }
     const age = this.io.clock.monotonic() - this.sinceMs;
     const isDue =
-      this.isFlushing || this.bytes >= this.settings.contentLengthMax || age >= this.settings.bufferTimeoutMs;
+      this.isFlushing ||
+      this.bytes >= this.settings.contentLengthMax ||
+      age >= this.settings.bufferTimeoutMs ||
+      this.rows[0]!.query !== this.rows.at(-1)!.query;
     if (isDue) void this.send();
     else this.later(this.settings.bufferTimeoutMs - age);
   }
@@ -159,9 +171,11 @@ export class SplunkSink implements Sink {
 
   private async send(): Promise<void> {
     this.isSending = true;
-    const rows = this.rows;
-    this.rows = [];
-    this.bytes = 0;
+    const [first] = this.rows;
+    const other = this.rows.findIndex(row => row.query !== first!.query);
+    const rows = other < 0 ? this.rows : this.rows.slice(0, other);
+    this.rows = this.rows.slice(rows.length);
+    this.bytes = sizeOf(this.rows);
     try {
       await this.deliver(rows);
     } catch (error) {
@@ -174,7 +188,10 @@ export class SplunkSink implements Sink {
 
   private async deliver(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
-    const verdict = await this.target.send(Buffer.concat(rows.map(row => row.bytes)));
+    const { query } = rows[0]!;
+    const pieces = rows.map(row => row.bytes);
+    const body = query === undefined ? pieces : pieces.flatMap(piece => [piece, NEWLINE]).slice(0, -1);
+    const verdict = await this.target.send(Buffer.concat(body), query);
     switch (verdict.kind) {
       case 'delivered':
         for (const { delivery } of rows) delivery.delivered(1);
@@ -211,7 +228,7 @@ export class SplunkSink implements Sink {
     if (possibleDuplicates > 0) this.context.count('possible_duplicates', possibleDuplicates);
     if (this.isAborted) return;
     this.rows = [...rows, ...this.rows];
-    this.bytes = this.rows.reduce((sum, row) => sum + row.bytes.length, 0);
+    this.bytes = sizeOf(this.rows);
     this.sinceMs = 0;
     this.giveBack();
   }
@@ -224,4 +241,8 @@ export class SplunkSink implements Sink {
     this.bytes = 0;
     for (const [delivery, rows] of byDelivery) delivery.returnRows(rows);
   }
+}
+
+function sizeOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { bytes, query }) => sum + bytes.length + (query === undefined ? 0 : NEWLINE.length), 0);
 }
