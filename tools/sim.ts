@@ -29,6 +29,13 @@ let runs = 0;
 let failed = 0;
 let acknowledged = 0;
 
+for (const event of ['uncaughtException', 'unhandledRejection']) {
+  process.on(event, (error: unknown) => {
+    process.stdout.write(`seed ${seed} ended with an error that nobody caught (--faults ${faultMs})\n`);
+    process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  });
+}
 process.stdout.write(`base seed ${seed}\n`);
 do {
   const result = await runScenario({ seed, faultMs });

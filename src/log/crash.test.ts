@@ -280,3 +280,23 @@ test('nothing acknowledged is lost when any sync fails', async () => {
     }
   }
 });
+
+test('a disk that fails in background work ends writing and says so; nothing is thrown at nobody', async () => {
+  const disk = new SimDisk();
+  const io = simIo(disk);
+  const log = await openLog(io, { reserveBytes: 100_000 });
+  const topic = await log.createTopic('', 't', 1);
+  const fatal: string[] = [];
+  log.onFatal = error => fatal.push(error.code);
+  disk.capacity = disk.usedBytes;
+  await assert.rejects(log.append(topic.partitions[0]!, batch(['x'.repeat(200_000)])));
+  disk.capacity = Number.POSITIVE_INFINITY;
+  const open = disk.open.bind(disk);
+  disk.open = (path, mode) => {
+    if (path.endsWith('/reserve')) throw Object.assign(new Error('EIO: input/output error'), { code: 'EIO' });
+    return open(path, mode);
+  };
+  await io.clock.pass(5_000);
+  assert.deepEqual(fatal, ['MR5010']);
+  await assert.rejects(log.append(topic.partitions[0]!, batch(['y'])), { code: 'MR5010' });
+});

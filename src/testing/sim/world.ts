@@ -81,7 +81,12 @@ export class World {
       this.time = next.due;
       this.turns++;
       this.trace = (Math.imul(this.trace ^ next.order, 0x01000193) + Math.floor(next.due * 1_000)) >>> 0;
-      next.run();
+      try {
+        next.run();
+      } catch (error) {
+        // A machine whose disk has stopped is as good as dead; from any other an error that nobody catches is a bug.
+        if (!next.machine?.disk.isCrashed) throw error;
+      }
       await settled();
       each();
     }
