@@ -30,6 +30,7 @@ import { Log } from '../log/index.ts';
 import { type Config, sizeBytes, WORKERS_MAX } from './config.ts';
 import { EnginePool, type PooledTask } from './engine/pool.ts';
 import { appErrors } from './errors.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { renderMetrics } from './metrics.ts';
 import { checkpointsOf, deadLettersOf, embeddedLogOf } from './services.ts';
 import { VERSION } from './version.ts';
@@ -54,6 +55,7 @@ export interface AppParts {
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 const SECRET_PREFIX = 'MILLRACE_SECRETS__';
+const SHARES: readonly number[] = [0.5, 0.99, 1];
 const RESTART_MS = 1_000;
 const RESTART_MAX_MS = 60_000;
 /** The process's range of the arena, and each worker's behind it. */
@@ -76,6 +78,7 @@ export class App {
   private readonly arena: Arena;
   private readonly workers: number;
   private pool!: EnginePool;
+  private loopDelay!: LoopDelay;
   private readonly running: Running[] = [];
   private readonly closers: (() => Promise<void>)[] = [];
   private isStopping = false;
@@ -132,6 +135,8 @@ export class App {
     this.closers.push(() => this.pool.close());
     this.kafkaAddress = await this.listening(kafka, address => this.broker.listen({ address }));
     this.closers.push(() => this.broker.close());
+    this.loopDelay = new LoopDelay(io.clock);
+    this.closers.push(async () => this.loopDelay.stop());
     await this.openHttp(http);
     for (const text of this.parts.pipelines) await this.startPipeline(text);
     this.isReady = true;
@@ -257,7 +262,8 @@ export class App {
             : 'starting or stopping\n',
         );
       }
-      case '/metrics':
+      case '/metrics': {
+        const delays = this.loopDelay.quantiles(SHARES);
         return {
           status: 200,
           type: 'text/plain; version=0.0.4; charset=utf-8',
@@ -268,8 +274,10 @@ export class App {
             refusals: this.broker.refusals().reduce((sum, refusal) => sum + refusal.count, 0),
             log: this.log.stats,
             pipelines: this.reports(),
+            loopDelay: SHARES.map((share, i) => [share, delays[i]!]),
           }),
         };
+      }
       default:
         return text(404, 'not found; here are /livez, /readyz and /metrics\n');
     }

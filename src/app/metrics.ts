@@ -27,6 +27,8 @@ export function renderMetrics(parts: {
     readonly pendingBytes: number;
   };
   readonly pipelines: readonly TaskReport[];
+  /** Seconds by share. */
+  readonly loopDelay: readonly (readonly [share: number, seconds: number])[];
 }): string {
   const { counters, log, pipelines } = parts;
   const one = (value: number): Sample[] => [[{}, value]];
@@ -41,6 +43,29 @@ export function renderMetrics(parts: {
     );
   return [
     family('millrace_build_info', 'gauge', 'Version of the process.', [[{ version: parts.version }, 1]]),
+    family(
+      'millrace_event_loop_delay_seconds',
+      'gauge',
+      'How late the main thread is, over the last ten seconds.',
+      parts.loopDelay.map(([share, seconds]): Sample => [{ quantile: String(share) }, seconds]),
+    ),
+    family(
+      'millrace_component_watermark_seconds',
+      'gauge',
+      'Event time up to which everything has reached the stage, in seconds since 1970.',
+      pipelines.flatMap(({ ledger, pipelineId }) =>
+        ledger.flatMap((line): Sample[] =>
+          line.watermarkMs === undefined
+            ? []
+            : [
+                [
+                  { component_id: `${pipelineId}/${line.stageId}`, component_type: line.name },
+                  line.watermarkMs / 1_000,
+                ],
+              ],
+        ),
+      ),
+    ),
     family('millrace_kafka_connections_total', 'counter', 'Kafka connections accepted.', one(counters.connections)),
     family('millrace_kafka_connections', 'gauge', 'Kafka connections open.', one(parts.openConnections)),
     family('millrace_kafka_requests_total', 'counter', 'Kafka requests.', one(counters.requests)),

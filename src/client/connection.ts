@@ -4,6 +4,7 @@
  * Invariants
  * I1 every request settles once: by its answer, its deadline, or the end of the connection.
  * I2 an answer that does not belong to the oldest open request ends the connection.
+ * I4 while a proof is renewed only its own requests are sent; those under way are answered, the others wait.
  * I3 a deadline that passes ends the connection: what is behind it on the wire cannot be told from a late answer.
  */
 import {
@@ -28,8 +29,11 @@ export interface ConnectionSettings {
   readonly requestTimeoutMs: number;
   /** Where large answers are read to; private memory without it. */
   readonly arena?: Arena;
-  /** Proves who we are on a fresh connection; mechanisms plug in here. */
-  readonly authenticate?: (connection: BrokerConnection) => Promise<void>;
+  /**
+   * Proves who we are on a fresh connection, and again before what was proved expires; mechanisms plug in here. Its requests
+   * carry `isAuthentication`. Resolves with the milliseconds for which the proof holds; 0: for ever.
+   */
+  readonly authenticate?: (connection: BrokerConnection) => Promise<number>;
 }
 
 export interface RequestOptions {
@@ -40,6 +44,8 @@ export interface RequestOptions {
   readonly isSilent?: boolean;
   /** Takes over the memory that the answer's bytes lie in; undefined: the garbage collector's. */
   readonly keep?: (owner: Slab | undefined) => void;
+  /** Part of a proof: sent while other requests wait for it. */
+  readonly isAuthentication?: boolean;
 }
 
 interface Open {
@@ -62,6 +68,9 @@ export class BrokerConnection {
   private readonly receiver: FrameReceiver;
   private nextCorrelationId = 1;
   private failure: Error | undefined;
+  /** Set while a proof is renewed: other requests wait for it (KIP-368). */
+  private renewal: Promise<void> | undefined;
+  private expiry: Timer | undefined;
   /** Called once when the connection has ended. */
   onClose: () => void = () => undefined;
 
@@ -97,7 +106,7 @@ export class BrokerConnection {
     const connection = new BrokerConnection(io, address, settings, socket);
     try {
       await connection.negotiate();
-      await settings.authenticate?.(connection);
+      await connection.authenticate();
     } catch (error) {
       connection.close();
       throw error;
@@ -139,6 +148,7 @@ export class BrokerConnection {
     message: QI | ((version: number) => QI),
     options: RequestOptions = {},
   ): Promise<S> {
+    if (this.renewal && !options.isAuthentication) return this.renewal.then(() => this.request(api, message, options));
     const version = this.versionFor(api, options.cap);
     return this.send(
       api,
@@ -192,6 +202,25 @@ export class BrokerConnection {
     });
   }
 
+  private async authenticate(): Promise<void> {
+    const lifetimeMs = (await this.settings.authenticate?.(this)) ?? 0;
+    if (lifetimeMs <= 0) return;
+    // Brokers end connections whose proof has expired; several of a process do not renew at the same moment.
+    const afterMs = lifetimeMs * (0.75 + 0.15 * this.io.random.float());
+    const renew = (): void => {
+      this.renewal = this.authenticate().then(
+        () => {
+          this.renewal = undefined;
+        },
+        (error: unknown) => {
+          this.renewal = undefined;
+          this.fail(error instanceof Error ? error : new Error(messageOf(error)));
+        },
+      );
+    };
+    this.expiry = this.io.clock.after(afterMs, renew, { background: true });
+  }
+
   private async negotiate(): Promise<void> {
     const body = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1' };
     let answer = await this.send(apis.apiVersions, 3, body, {}).catch((error: unknown) => {
@@ -227,6 +256,7 @@ export class BrokerConnection {
       request.deadline.cancel();
       request.fail(error);
     }
+    this.expiry?.cancel();
     this.receiver.close();
     this.connection.destroy();
     this.onClose();

@@ -29,7 +29,9 @@ interface Entry {
 }
 
 interface Segment {
+  /** What ends it: an epoch's marker, or a watermark. */
   epoch: number | undefined;
+  watermarkMs: number | undefined;
   /** Batches queued or in arms. */
   open: number;
 }
@@ -42,6 +44,8 @@ interface Arm {
   current: Segment | undefined;
   nextMarker: number;
   isBusy: boolean;
+  /** To be passed before the next batch. */
+  watermarkMs: number | undefined;
 }
 
 export class BalanceReceiver implements Receiver {
@@ -51,7 +55,7 @@ export class BalanceReceiver implements Receiver {
   private readonly arms: Arm[] = [];
   private readonly queue: Entry[] = [];
   private readonly waiting: Arm[] = [];
-  private readonly segments: Segment[] = [{ epoch: undefined, open: 0 }];
+  private readonly segments: Segment[] = [openSegment()];
   private quiet: (() => void)[] = [];
   private isEnding = false;
 
@@ -66,7 +70,14 @@ export class BalanceReceiver implements Receiver {
   }
 
   attach(receiver: Receiver): void {
-    const arm: Arm = { receiver, inArm: new Map(), current: undefined, nextMarker: 0, isBusy: false };
+    const arm: Arm = {
+      receiver,
+      inArm: new Map(),
+      current: undefined,
+      nextMarker: 0,
+      isBusy: false,
+      watermarkMs: undefined,
+    };
     this.arms.push(arm);
     this.waiting.push(arm);
   }
@@ -109,7 +120,14 @@ export class BalanceReceiver implements Receiver {
 
   marker(epoch: number): Maybe {
     this.segments[this.segments.length - 1]!.epoch = epoch;
-    this.segments.push({ epoch: undefined, open: 0 });
+    this.segments.push(openSegment());
+    this.confirmClosed();
+  }
+
+  /** Arms work in no common order and give rows back: a watermark holds for them when all before it is settled. */
+  watermark(timeMs: number): Maybe {
+    this.segments[this.segments.length - 1]!.watermarkMs = timeMs;
+    this.segments.push(openSegment());
     this.confirmClosed();
   }
 
@@ -159,6 +177,8 @@ export class BalanceReceiver implements Receiver {
       if (this.isEnding) this.wakeQuiet();
     };
     const run = async (): Promise<void> => {
+      if (arm.watermarkMs !== undefined) await arm.receiver.watermark(arm.watermarkMs);
+      arm.watermarkMs = undefined;
       await arm.receiver.batch(entry.batch);
       await arm.receiver.marker(marker);
     };
@@ -173,8 +193,11 @@ export class BalanceReceiver implements Receiver {
 
   private confirmClosed(): void {
     while (this.segments.length > 1 && this.segments[0]!.open === 0) {
-      const { epoch } = this.segments.shift()!;
+      const { epoch, watermarkMs } = this.segments.shift()!;
       if (epoch !== undefined) this.host.confirm(epoch);
+      if (watermarkMs === undefined) continue;
+      this.line.watermarkMs = watermarkMs;
+      for (const arm of this.arms) arm.watermarkMs = watermarkMs;
     }
   }
 
@@ -183,4 +206,8 @@ export class BalanceReceiver implements Receiver {
     this.quiet = [];
     for (const wake of waiters) wake();
   }
+}
+
+function openSegment(): Segment {
+  return { epoch: undefined, watermarkMs: undefined, open: 0 };
 }

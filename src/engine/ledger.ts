@@ -27,6 +27,8 @@ export interface LedgerLine {
   warnings: number;
   /** Input units that this stage turned into others (chunks into events, events into aggregates). */
   converted: number;
+  /** Event time up to which everything has reached the sink, in ms since 1970; undefined before the first watermark. */
+  watermarkMs: number | undefined;
 }
 
 export function makeLine(stageId: string, name: string, role: LedgerLine['role']): LedgerLine {
@@ -45,6 +47,7 @@ export function makeLine(stageId: string, name: string, role: LedgerLine['role']
     possibleDuplicates: 0,
     warnings: 0,
     converted: 0,
+    watermarkMs: undefined,
   };
 }
 

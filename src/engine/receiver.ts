@@ -1,12 +1,12 @@
 /**
- * Receivers: how elements travel. A running pipeline is a graph of receivers; each takes batches, epoch markers and the
- * end, and hands on to the next. Calls are synchronous where nothing has to wait: a promise is returned only under
+ * Receivers: how elements travel. A running pipeline is a graph of receivers; each takes batches, epoch markers, watermarks
+ * and the end, and hands on to the next. Calls are synchronous where nothing has to wait: a promise is returned only under
  * back-pressure, so that fused stages cost function calls.
  *
  * Invariants
  * I1 a receiver is entered by one caller at a time, in order (`Lane` sees to it where timers come in beside a source).
  * I2 the caller owns the batch during the call; who keeps it longer holds it.
- * I3 a marker overtakes nothing and is overtaken by nothing: merges pass it on when it came from every side.
+ * I3 a marker or watermark overtakes nothing and is overtaken by nothing: merges pass it on when it came from every side.
  */
 import type { Batch, Output, Transform } from '../sdk/index.ts';
 import type { LedgerLine } from './ledger.ts';
@@ -16,6 +16,8 @@ export type Maybe = void | Promise<void>;
 export interface Receiver {
   batch(batch: Batch): Maybe;
   marker(epoch: number): Maybe;
+  /** Event time: what comes behind is not older, but for late events. */
+  watermark(timeMs: number): Maybe;
   end(): Maybe;
   /** About every 100 ms. */
   tick(): Maybe;
@@ -108,6 +110,13 @@ export class TransformReceiver implements Receiver {
     });
   }
 
+  watermark(timeMs: number): Maybe {
+    return after(this.transform.watermark?.(timeMs, this.out), () => {
+      this.settle();
+      return this.next.watermark(timeMs);
+    });
+  }
+
   end(): Maybe {
     return after(this.transform.end?.(this.out), () => {
       this.settle();
@@ -161,6 +170,10 @@ export class FanOutReceiver implements Receiver {
     return after(this.side.marker(epoch), () => this.next.marker(epoch));
   }
 
+  watermark(timeMs: number): Maybe {
+    return after(this.side.watermark(timeMs), () => this.next.watermark(timeMs));
+  }
+
   end(): Maybe {
     return after(this.side.end(), () => this.next.end());
   }
@@ -210,6 +223,10 @@ export class BranchReceiver implements Receiver {
     return after(this.then.marker(epoch), () => this.otherwise.marker(epoch));
   }
 
+  watermark(timeMs: number): Maybe {
+    return after(this.then.watermark(timeMs), () => this.otherwise.watermark(timeMs));
+  }
+
   end(): Maybe {
     return after(this.then.end(), () => this.otherwise.end());
   }
@@ -224,11 +241,12 @@ export class BranchReceiver implements Receiver {
   }
 }
 
-/** Where ways meet again: batches pass, markers and the end wait until they came from every way. */
+/** Where ways meet again: batches pass; markers, watermarks and the end wait until they came from every way. */
 export class MergeReceiver implements Receiver {
   private readonly next: Receiver;
   private readonly ways: number;
   private markers = 0;
+  private watermarks = 0;
   private ends = 0;
   private ticks = 0;
 
@@ -249,6 +267,13 @@ export class MergeReceiver implements Receiver {
     if (++this.markers < this.ways) return;
     this.markers = 0;
     return this.next.marker(epoch);
+  }
+
+  /** Every way gets the same ones in the same order, so the last to arrive is the least of all ways. */
+  watermark(timeMs: number): Maybe {
+    if (++this.watermarks < this.ways) return;
+    this.watermarks = 0;
+    return this.next.watermark(timeMs);
   }
 
   end(): Maybe {

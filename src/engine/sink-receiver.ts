@@ -48,6 +48,10 @@ export class SinkReceiver implements Receiver {
     this.confirmSettled();
   }
 
+  watermark(timeMs: number): Maybe {
+    this.line.watermarkMs = timeMs;
+  }
+
   async end(): Promise<void> {
     this.sink.flush();
     await this.sink.close();

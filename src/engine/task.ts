@@ -146,6 +146,7 @@ export class Task {
     await source.run(
       {
         emit: batch => this.enter(() => this.emit(batch)),
+        watermark: timeMs => this.enter(() => root.watermark(timeMs)),
         cutEpoch: cut => this.enter(() => root.marker(this.epochs.cut(cut))),
       },
       positions,

@@ -1,7 +1,8 @@
 /**
  * What runs: sources, transforms and sinks, and the contract between them and the engine.
  *
- * Elements on an edge are batches and epoch markers, in order; then the end. A source cuts an epoch; the marker passes
+ * Elements on an edge are batches, epoch markers and watermarks, in order; then the end. A watermark says that what comes
+ * behind it is not older than its time, but for late events. A source cuts an epoch; the marker passes
  * every stage; a sink confirms it when everything before it is delivered or durably dead-lettered; when all sinks have
  * confirmed, the engine saves the checkpoint and lets the source commit its positions. Several epochs may be in
  * flight; they are committed in order and never after an error.
@@ -30,6 +31,8 @@ export interface Transform {
   process(batch: Batch, out: Output): void | Promise<void>;
   /** Right before the epoch marker passes: send what must not be held back across it. */
   epoch?(out: Output): void | Promise<void>;
+  /** Event time has reached `timeMs` (ms since 1970). */
+  watermark?(timeMs: number, out: Output): void | Promise<void>;
   /** The input ended: send what is left. */
   end?(out: Output): void | Promise<void>;
   /** Time has passed (about every 100 ms): send what has waited long enough. */
@@ -46,6 +49,8 @@ export interface Transform {
 export interface SourceOutput extends Output {
   /** Everything emitted so far belongs to the epoch; `positions` come back in `commit` and after a restart. */
   cutEpoch(positions: string): void | Promise<void>;
+  /** What comes from now on is not older than `timeMs` (ms since 1970); never less than the one before. */
+  watermark(timeMs: number): void | Promise<void>;
 }
 
 export interface Source {

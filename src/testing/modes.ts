@@ -59,6 +59,7 @@ class Cutting implements Source {
     return this.inner.run(
       {
         cutEpoch: cut => out.cutEpoch(cut),
+        watermark: timeMs => out.watermark(timeMs),
         emit: async batch => {
           const rows = batch instanceof ChunkBatch ? cutChunks(batch, this.rowsMax) : batch;
           for (let from = 0; from < rows.count && !this.isStopped; from += this.rowsMax)
@@ -116,6 +117,7 @@ class Restarting implements Source {
     await this.inner.run(
       {
         cutEpoch: () => undefined,
+        watermark: () => undefined,
         emit: batch => {
           batch.hold();
           this.batches.push(batch);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import {
+  BrokerConnection,
   type Cluster,
   clientSettings,
   Consumer,
@@ -11,6 +12,7 @@ import {
   Producer,
 } from '../../src/client/index.ts';
 import { startTestBroker, type TestBroker } from '../../src/testing/index.ts';
+import { apis } from '../../src/wire/index.ts';
 import { BatchHeader, CODEC, type CodecName, RecordCursor } from '../../src/wire/records/index.ts';
 
 async function start(
@@ -118,4 +120,49 @@ test('two members share the partitions, and one takes over when the other leaves
   await until(() => owned[1]!.length === 3);
   assert.deepEqual(owned[1]!.map(({ offset }) => offset).sort(), [-1, -1, 5]);
   await second!.close();
+});
+
+test('a proof that expires is renewed while requests wait, and those under way are answered', async t => {
+  const { server } = await start(t);
+  const address = { host: '127.0.0.1', port: server.address.port };
+  let proofs = 0;
+  let isProving = false;
+  const settings = {
+    clientId: 'x',
+    tls: undefined,
+    connectTimeoutMs: 1_000,
+    requestTimeoutMs: 5_000,
+    authenticate: async (connection: BrokerConnection) => {
+      isProving = true;
+      await connection.request(apis.metadata, { topics: [] }, { isAuthentication: true });
+      await new Promise(resolve => setTimeout(resolve, 20));
+      isProving = false;
+      return proofs++ < 3 ? 40 : 0;
+    },
+  };
+  const connection = await BrokerConnection.connect(server.io, address, settings);
+  t.after(() => connection.close());
+  while (proofs < 4) {
+    const [wasProving, before] = [isProving, proofs];
+    await connection.request(apis.metadata, { topics: [] });
+    assert.ok(!wasProving || proofs > before, 'what is asked for during a proof waits for its end');
+    await new Promise(resolve => setTimeout(resolve, 1));
+  }
+  assert.equal(connection.isOpen, true);
+});
+
+test('a connection whose proof cannot be renewed ends with the reason', async t => {
+  const { server } = await start(t);
+  const address = { host: '127.0.0.1', port: server.address.port };
+  let proofs = 0;
+  const settings = {
+    clientId: 'x',
+    tls: undefined,
+    connectTimeoutMs: 1_000,
+    requestTimeoutMs: 5_000,
+    authenticate: () => (proofs++ === 0 ? Promise.resolve(20) : Promise.reject(new Error('the token was revoked'))),
+  };
+  const connection = await BrokerConnection.connect(server.io, address, settings);
+  while (connection.isOpen) await new Promise(resolve => setTimeout(resolve, 5));
+  await assert.rejects(connection.request(apis.metadata, { topics: [] }), /the token was revoked/);
 });

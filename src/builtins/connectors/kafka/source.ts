@@ -30,6 +30,7 @@ import {
   type StartOffset,
   startOffset,
 } from './arguments.ts';
+import { BatchHeader } from '../../../wire/records/index.ts';
 import { chunksOf } from './batch.ts';
 import { ClusterReader, EmbeddedReader, type OnRevoke, type ReadBatch, type TopicReader } from './reader.ts';
 
@@ -54,6 +55,9 @@ class KafkaSource implements Source {
   private readonly settings: Settings;
   private readonly reader: TopicReader;
   private readonly offsets = new Map<number, number>();
+  /** Newest record timestamp of each partition: the least of them is the watermark. */
+  private readonly times = new Map<number, number>();
+  private watermarkMs = Number.NEGATIVE_INFINITY;
   /** Counts the times that partitions were given back; what was cut before is not committed after. */
   private assignment = 0;
   /** Set while partitions are to be given back; called when what was read of them is delivered and committed. */
@@ -120,6 +124,7 @@ class KafkaSource implements Source {
     this.givenBack = undefined;
     this.assignment++;
     this.offsets.clear();
+    this.times.clear();
   }
 
   private async cutToGiveBack(out: SourceOutput): Promise<void> {
@@ -143,6 +148,8 @@ class KafkaSource implements Source {
   private async emit(out: SourceOutput, read: ReadBatch): Promise<void> {
     const { chunks, next } = chunksOf(read, this.left);
     this.offsets.set(read.partition, next);
+    const { maxTimestamp } = new BatchHeader(read.batch);
+    this.times.set(read.partition, Math.max(maxTimestamp, this.times.get(read.partition) ?? maxTimestamp));
     this.emitted += chunks.count;
     this.sinceCut += chunks.count;
     if (chunks.count > 0) {
@@ -163,6 +170,8 @@ class KafkaSource implements Source {
     this.sinceCut = 0;
     this.cutMs = this.context.io.clock.monotonic();
     if (this.offsets.size === 0) return;
+    const watermarkMs = Math.min(...this.times.values());
+    if (watermarkMs > this.watermarkMs) await out.watermark((this.watermarkMs = watermarkMs));
     const cut: Positions = { assignment: this.assignment, offsets: [...this.offsets] };
     this.newestCut = JSON.stringify(cut);
     await out.cutEpoch(this.newestCut);
