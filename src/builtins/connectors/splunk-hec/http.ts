@@ -1,5 +1,4 @@
 /** HTTP for the collector: undici behind the few words that the sink needs, loaded when the first request is made. */
-import type { SecureVersion } from 'node:tls';
 import type { Dispatcher } from 'undici';
 
 export interface HttpAnswer {
@@ -81,8 +80,10 @@ export class HttpClient {
   }
 }
 
-function tlsVersion(text: string): SecureVersion {
-  return (text === '1.0' ? 'TLSv1' : `TLSv${text}`) as SecureVersion;
+type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+function tlsVersion(text: string): TlsVersion {
+  return (text === '1.0' ? 'TLSv1' : `TLSv${text}`) as TlsVersion;
 }
 
 function retryAfter(value: string | string[] | undefined): number | undefined {
