@@ -28,7 +28,7 @@ const files: SourceFile[] = globSync('**/*.ts', { cwd: src })
     return { path, text, imports: [...text.matchAll(IMPORT)].map(match => match[1] ?? match[2] ?? match[3]!) };
   });
 const own = files.filter(({ path }) => !path.includes('/generated/'));
-const isTest = (path: string): boolean => /\.(test|fuzz)\.ts$/.test(path);
+const isTest = (path: string): boolean => /(\.(test|fuzz)|-cases)\.ts$/.test(path);
 
 /** Folder that a path belongs to; `wire/records` and `lang/plan` have doors of their own. */
 function folderOf(path: string): string {

@@ -75,7 +75,7 @@ await tests(
   ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts'],
   ['--test-isolation=none'],
 );
-await tests('end to end', ['test/e2e/**/*.test.ts'], ['--test-concurrency=2']);
+await tests('end to end', ['test/e2e/**/*.test.ts', 'test/sim/**/*.test.ts'], ['--test-concurrency=2']);
 process.stdout.write(
   `  in ${((performance.now() - started) / 1_000).toFixed(1)} s\n\n${passed} passed, ${failed} failed\n`,
 );

@@ -12,7 +12,7 @@
 import {
   type Address,
   Arena,
-  type Diagnostic,
+  ARENA_DEFAULTS,
   type Io,
   type Logger,
   makeArenaMemory,
@@ -24,11 +24,11 @@ import { Broker } from '../broker/index.ts';
 import { builtins } from '../builtins/index.ts';
 import { parseAddress } from '../client/index.ts';
 import { Coordination } from '../coordination/index.ts';
-import { compilePredicate, Task, type TaskReport } from '../engine/index.ts';
+import type { TaskReport } from '../engine/index.ts';
 import { compileTql, printDiagnostic, SourceText } from '../lang/index.ts';
 import { Log } from '../log/index.ts';
-import { deadLetterStore, embeddedLog, type Plan, secrets, type ServiceToken } from '../sdk/index.ts';
-import { type Config, sizeBytes } from './config.ts';
+import { type Config, sizeBytes, WORKERS_MAX } from './config.ts';
+import { EnginePool, type PooledTask } from './engine/pool.ts';
 import { appErrors } from './errors.ts';
 import { renderMetrics } from './metrics.ts';
 import { checkpointsOf, deadLettersOf, embeddedLogOf } from './services.ts';
@@ -53,14 +53,16 @@ export interface AppParts {
 }
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
+const SECRET_PREFIX = 'MILLRACE_SECRETS__';
 const RESTART_MS = 1_000;
 const RESTART_MAX_MS = 60_000;
+/** The process's range of the arena, and each worker's behind it. */
 const ARENA_BYTES = 256 * 1024 * 1024;
+const WORKER_BYTES = 128 * 1024 * 1024;
 
 interface Running {
-  readonly plan: Plan;
-  readonly source: SourceText;
-  task: Task;
+  readonly text: PipelineText;
+  task: PooledTask;
   restarts: number;
 }
 
@@ -71,9 +73,10 @@ export class App {
   broker!: Broker;
   kafkaAddress!: Address;
   httpAddress!: Address;
-  private readonly arena = new Arena(makeArenaMemory(ARENA_BYTES));
+  private readonly arena: Arena;
+  private readonly workers: number;
+  private pool!: EnginePool;
   private readonly running: Running[] = [];
-  private readonly services = new Map<string, unknown>();
   private readonly closers: (() => Promise<void>)[] = [];
   private isStopping = false;
   private isReady = false;
@@ -81,11 +84,18 @@ export class App {
 
   constructor(parts: AppParts) {
     this.parts = parts;
+    const { config, io } = parts;
+    this.workers =
+      config.engine.workers === 'auto'
+        ? Math.min(WORKERS_MAX, Math.max(1, io.threads.cores - 1))
+        : config.engine.workers;
+    const memory = makeArenaMemory(ARENA_BYTES + Math.max(1, this.workers) * WORKER_BYTES);
+    this.arena = new Arena(memory, { ...ARENA_DEFAULTS, end: ARENA_BYTES });
   }
 
   async start(): Promise<void> {
     const { config, io } = this.parts;
-    const plans = this.compileAll();
+    this.checkAll();
     const kafka = this.addressOf(config.kafka.listen, config.kafka.allow_plaintext);
     const http = this.addressOf(config.http.listen, true);
     if (!io.files.exists(config.data)) io.files.makeDirectory(config.data);
@@ -98,6 +108,7 @@ export class App {
     this.coordination = new Coordination(io, this.log);
     this.broker = new Broker({
       io,
+      arena: this.arena,
       log: this.log,
       coordination: this.coordination,
       logger: this.parts.logger,
@@ -107,13 +118,22 @@ export class App {
         advertisedHost: config.kafka.advertised_host,
       },
     });
-    this.services.set(embeddedLog.name, embeddedLogOf(io, this.log, this.coordination));
-    this.services.set(deadLetterStore.name, deadLettersOf(this.log));
-    this.services.set(secrets.name, { get: (name: string) => this.secret(name) });
+    this.pool = new EnginePool({
+      io,
+      arena: this.arena,
+      workers: this.workers,
+      ranges: { start: ARENA_BYTES, bytes: WORKER_BYTES },
+      log: embeddedLogOf(io, this.log, this.coordination),
+      letters: deadLettersOf(this.log),
+      checkpoints: checkpointsOf(this.log),
+      secrets: this.secrets(),
+      warn: text => this.parts.printDiagnostic(text),
+    });
+    this.closers.push(() => this.pool.close());
     this.kafkaAddress = await this.listening(kafka, address => this.broker.listen({ address }));
     this.closers.push(() => this.broker.close());
     await this.openHttp(http);
-    for (const { plan, source } of plans) await this.startPipeline(plan, source);
+    for (const text of this.parts.pipelines) await this.startPipeline(text);
     this.isReady = true;
   }
 
@@ -142,35 +162,25 @@ export class App {
     for (const close of this.closers.reverse()) await close();
   }
 
-  private compileAll(): { plan: Plan; source: SourceText }[] {
-    const compiled: { plan: Plan; source: SourceText }[] = [];
+  private checkAll(): void {
     const failed: string[] = [];
     for (const { file, id, text } of this.parts.pipelines) {
       const source = new SourceText(file, text);
-      const { diagnostics, plan } = compileTql(source, builtins, { id, hasImplicitEnds: false });
+      const { diagnostics } = compileTql(source, builtins, { id, hasImplicitEnds: false });
       for (const diagnostic of diagnostics) this.parts.printDiagnostic(printDiagnostic(diagnostic, source));
       if (diagnostics.some(({ severity }) => severity === 'error')) failed.push(id);
-      compiled.push({ plan, source });
     }
     if (failed.length > 0) throw appErrors.badPipeline({ id: failed.join(', ') });
-    return compiled;
   }
 
-  private async startPipeline(plan: Plan, source: SourceText): Promise<void> {
-    const entry: Running = { plan, source, task: this.makeTask(plan, source), restarts: 0 };
+  private async startPipeline(text: PipelineText): Promise<void> {
+    const entry: Running = { text, task: this.makeTask(text), restarts: 0 };
     this.running.push(entry);
     await this.runTask(entry);
   }
 
-  private makeTask(plan: Plan, source: SourceText): Task {
-    return new Task(plan, {
-      io: this.parts.io,
-      arena: this.arena,
-      registry: builtins,
-      service: <T>(token: ServiceToken<T>) => this.services.get(token.name) as T | undefined,
-      checkpoints: checkpointsOf(this.log),
-      warn: (diagnostic: Diagnostic) => this.parts.printDiagnostic(printDiagnostic(diagnostic, source)),
-    });
+  private makeTask({ file, id, text }: PipelineText): PooledTask {
+    return this.pool.task(id, file, text);
   }
 
   /** Starts the task and, should it fail, starts it again from its last committed epoch after a growing pause. */
@@ -178,12 +188,12 @@ export class App {
     const failed = (error: unknown): void => {
       if (this.isStopping) return;
       const pause = Math.min(RESTART_MAX_MS, RESTART_MS * 2 ** entry.restarts++);
-      this.parts.logger.error(`pipeline ${entry.plan.id} failed: ${messageOf(error)}`, { next_try_ms: pause });
+      this.parts.logger.error(`pipeline ${entry.text.id} failed: ${messageOf(error)}`, { next_try_ms: pause });
       this.parts.io.clock.after(
         pause,
         () => {
           if (this.isStopping) return;
-          entry.task = this.makeTask(entry.plan, entry.source);
+          entry.task = this.makeTask(entry.text);
           void this.runTask(entry);
         },
         { background: true },
@@ -197,8 +207,14 @@ export class App {
     }
   }
 
-  private secret(name: string): string | undefined {
-    return this.parts.environment[`MILLRACE_SECRETS__${name.toUpperCase()}`] ?? this.parts.config.secrets[name];
+  /** By upper-case name: those of the configuration, and over them those of the environment. */
+  private secrets(): Readonly<Record<string, string>> {
+    const found: Record<string, string> = {};
+    for (const [name, value] of Object.entries(this.parts.config.secrets)) found[name.toUpperCase()] = value;
+    for (const [name, value] of Object.entries(this.parts.environment)) {
+      if (name.startsWith(SECRET_PREFIX) && value !== undefined) found[name.slice(SECRET_PREFIX.length)] = value;
+    }
+    return found;
   }
 
   private addressOf(text: string, mayBeExposed: boolean): Address {
@@ -280,6 +296,7 @@ export class App {
 
   /** Commands of other processes of this user, one JSON object a line. */
   private control(connection: LocalConnection): void {
+    const failed = (error: unknown): void => connection.send(JSON.stringify({ error: messageOf(error) }));
     connection.onLine(line => {
       try {
         const command = JSON.parse(line) as {
@@ -290,46 +307,33 @@ export class App {
           capacity?: number;
         };
         if (command.command === 'status') connection.send(JSON.stringify({ reports: this.reports() }));
-        else if (command.command === 'tap') this.tap(connection, command);
+        else if (command.command === 'tap') this.tap(connection, command).catch(failed);
         else connection.send(JSON.stringify({ error: `unknown command ${command.command}` }));
       } catch (error) {
-        connection.send(JSON.stringify({ error: messageOf(error) }));
+        failed(error);
       }
     });
   }
 
-  private tap(
+  private async tap(
     connection: LocalConnection,
     command: { pipeline?: string; stage?: string; where?: string; capacity?: number },
-  ): void {
-    const entry = this.running.find(({ plan }) => plan.id === command.pipeline);
+  ): Promise<void> {
+    const entry = this.running.find(({ text }) => text.id === command.pipeline);
     if (!entry) {
-      const known = this.running.map(({ plan }) => plan.id).join(', ');
-      connection.send(JSON.stringify({ error: `no pipeline ${command.pipeline}; there are ${known}` }));
-      return;
+      const known = this.running.map(({ text }) => text.id).join(', ');
+      throw new Error(`no pipeline ${command.pipeline}; there are ${known}`);
     }
-    const predicate = command.where === undefined ? undefined : this.predicate(command.where);
-    const tap = entry.task.tap(command.stage, predicate, command.capacity ?? 1_000);
+    const tap = await entry.task.tap(command.stage, command.where, command.capacity ?? 1_000);
     let isOpen = true;
-    const send = (): void => {
-      if (!isOpen) return;
-      connection.send(JSON.stringify(tap.take()));
-      this.parts.io.clock.after(100, send, { background: true });
-    };
     connection.onClose(() => {
       isOpen = false;
       tap.close();
     });
-    send();
-  }
-
-  private predicate(text: string): ReturnType<typeof compilePredicate> {
-    const source = new SourceText('<where>', `where ${text}`);
-    const { diagnostics, plan } = compileTql(source, builtins, { id: 'tap', hasImplicitEnds: true });
-    const error = diagnostics.find(({ severity }) => severity === 'error');
-    if (error) throw new Error(printDiagnostic(error, source));
-    const { io } = this.parts;
-    return compilePredicate(plan, { io, registry: builtins });
+    while (isOpen) {
+      connection.send(JSON.stringify(await tap.take()));
+      await new Promise<void>(resolve => this.parts.io.clock.after(100, resolve, { background: true }));
+    }
   }
 }
 

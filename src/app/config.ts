@@ -7,6 +7,8 @@ import { isMap, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
 import { type Diagnostic, nearest, type Span } from '../base/index.ts';
 
+/** As many ranges as the arena's address space takes beside the process's own. */
+export const WORKERS_MAX = 28;
 const SIZE = /^(\d+)(B|KiB|MiB|GiB|KB|MB|GB)?$/;
 
 export const configSchema = z.strictObject({
@@ -37,6 +39,15 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The embedded log.'),
+  engine: z
+    .strictObject({
+      workers: z
+        .union([z.literal('auto'), z.int().min(0).max(WORKERS_MAX)])
+        .default('auto')
+        .describe('Threads that run pipelines; auto is one less than there are cores, 0 the thread of the listeners.'),
+    })
+    .prefault({})
+    .describe('How pipelines run.'),
   pipelines: z
     .array(
       z.strictObject({

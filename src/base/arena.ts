@@ -34,6 +34,21 @@ export interface Slab {
   release(): void;
 }
 
+/** Memory for bytes that are about to be read: part of a slab, or private memory that the garbage collector owns. */
+export interface Room {
+  readonly bytes: Uint8Array;
+  /** Holds the slab; released when the bytes are no longer used. Absent for private memory. */
+  readonly owner?: Slab;
+}
+
+/** More than that is not taken before it is filled. */
+const PRIVATE_BYTES_MAX = 1024 * 1024;
+
+/** Private memory, `bytes` of it at most: what is larger grows as it fills. */
+export function privateRoom(bytes: number): Room {
+  return { bytes: new Uint8Array(Math.min(bytes, PRIVATE_BYTES_MAX)) };
+}
+
 export interface ArenaSettings {
   readonly slabBytes: number;
   readonly reservedBytes: number;
@@ -58,6 +73,9 @@ export class Arena {
   private readonly holders: Int32Array;
   private readonly waiters: (() => void)[] = [];
   private readonly firstSlab: number;
+  /** The slab that rooms are cut from, held once for itself. */
+  private open: Slab | undefined;
+  private openFilled = 0;
 
   constructor(memory: WebAssembly.Memory, settings: ArenaSettings = ARENA_DEFAULTS) {
     this.memory = memory;
@@ -87,6 +105,25 @@ export class Arena {
     if (id === undefined) return undefined;
     this.holders[id] = 1;
     return new ArenaSlab(this, id, this.firstSlab + id * this.slabBytes);
+  }
+
+  /**
+   * Room for `bytes`: a part of a slab, shared with what came before if it fits; private memory when it is larger than a
+   * slab or none is free.
+   */
+  room(bytes: number): Room {
+    if (bytes > this.slabBytes) return privateRoom(bytes);
+    if (!this.open || this.openFilled + bytes > this.slabBytes) {
+      this.open?.release();
+      this.open = this.take();
+      this.openFilled = 0;
+    }
+    const owner = this.open;
+    if (!owner) return privateRoom(bytes);
+    const start = this.openFilled;
+    this.openFilled = start + ((bytes + 7) & ~7);
+    owner.hold();
+    return { bytes: owner.bytes.subarray(start, start + bytes), owner };
   }
 
   /** Calls back once when a slab is free; the caller tries `take` again. */

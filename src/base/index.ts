@@ -1,5 +1,13 @@
 /** Front door of `base`: bytes, arena, clock, randomness, the I/O seam, errors, diagnostics, logs, metrics. */
-export { ARENA_DEFAULTS, Arena, type ArenaSettings, makeArenaMemory, type Slab } from './arena.ts';
+export {
+  ARENA_DEFAULTS,
+  Arena,
+  type ArenaSettings,
+  makeArenaMemory,
+  privateRoom,
+  type Room,
+  type Slab,
+} from './arena.ts';
 export type { Diagnostic, Label, Severity, Span } from './diagnostic.ts';
 export {
   assert,
@@ -14,6 +22,8 @@ export {
   systemCode,
   unreachable,
 } from './errors.ts';
+export { FrameReceiver } from './frame-receiver.ts';
+export { Calls, type Remote } from './io/calls.ts';
 export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
 export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';

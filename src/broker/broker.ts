@@ -1,5 +1,5 @@
 /** The Kafka server: listeners, connections, and what handlers share. */
-import type { Address, Io, Listener, Logger, TlsOptions } from '../base/index.ts';
+import type { Address, Arena, Io, Listener, Logger, TlsOptions } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import type { Log } from '../log/index.ts';
 import { ClientConnection } from './connection.ts';
@@ -38,6 +38,7 @@ export class Broker {
 
   constructor(parts: {
     readonly io: Io;
+    readonly arena?: Arena;
     readonly log: Log;
     readonly coordination: Coordination;
     readonly logger: Logger;
@@ -46,6 +47,7 @@ export class Broker {
     const { coordination, io, log, logger } = parts;
     this.services = {
       io,
+      arena: parts.arena,
       log,
       coordination,
       logger,

@@ -12,14 +12,21 @@
  * I2 a frame is bounded by `requestBytesMax`; memory for it is taken as its bytes arrive.
  * I3 reading stops while the log is busy or too many answers wait, and goes on by itself.
  */
-import { type Connection, messageOf, MillraceError, type Timer } from '../base/index.ts';
+import {
+  type Connection,
+  FrameReceiver,
+  messageOf,
+  MillraceError,
+  privateRoom,
+  type Slab,
+  type Timer,
+} from '../base/index.ts';
 import { type AnyApi, decodeRequestHeader, encodeResponse, Reader } from '../wire/index.ts';
 import { brokerErrors } from './errors.ts';
 import {
   type BrokerServices,
   CLOSE,
   type ClientInfo,
-  type FrameOwner,
   type Handler,
   NO_RESPONSE,
   type RequestContext,
@@ -27,8 +34,6 @@ import {
 import { sniff } from './sniff.ts';
 
 const PENDING_ANSWERS_MAX = 256;
-/** First room for a frame that arrives in parts. */
-const GATHER_BYTES = 262_144;
 const API_VERSIONS_KEY = 18;
 const UNSUPPORTED_VERSION = 35;
 
@@ -44,10 +49,10 @@ export class ClientConnection {
   private readonly connection: Connection;
   private readonly client: ClientInfo;
   private readonly namespace = '';
-  private buffer: Uint8Array = new Uint8Array(0);
-  private filled = 0;
+  private readonly receiver: FrameReceiver;
   private isFirst = true;
   private isClosed = false;
+  private hasEnded = false;
   private isPaused = false;
   private readonly slots: Slot[] = [];
   private readonly closers = new Set<() => void>();
@@ -60,7 +65,16 @@ export class ClientConnection {
     this.onGone = onGone;
     this.client = { id: '', address: `${connection.remote.host}:${connection.remote.port}`, software: '' };
     this.touch();
+    const { arena, settings } = services;
+    this.receiver = new FrameReceiver({
+      frameBytesMax: settings.requestBytesMax,
+      // Record data stays where it is read until it is durable; of other requests parts may be kept for long.
+      room: (bytes, begun) => (arena && isProduce(begun) ? arena.room(bytes) : privateRoom(bytes)),
+      onFrame: (frame, owner) => this.request(frame, owner),
+      onBadLength: size => this.refuse(brokerErrors.frameTooLarge({ size, limit: settings.requestBytesMax })),
+    });
     connection.start({
+      into: () => this.receiver.into(),
       onData: chunk => this.received(chunk),
       onDrain: () => this.resume(),
       onEnd: () => this.ended(),
@@ -79,58 +93,8 @@ export class ClientConnection {
     if (this.isClosed) return;
     this.touch();
     if (this.isFirst && !this.acceptFirst(chunk)) return;
-    // Whole frames are taken from the chunk as it is; only a frame that is cut is gathered.
-    let bytes = chunk;
-    if (this.filled > 0) {
-      bytes = this.gather(chunk);
-      if (bytes.length === 0) return;
-    }
-    let at = 0;
-    while (!this.isClosed && bytes.length - at >= 4) {
-      const size = new DataView(bytes.buffer, bytes.byteOffset + at, 4).getInt32(0);
-      if (size < 0 || size > this.services.settings.requestBytesMax) {
-        this.refuse(brokerErrors.frameTooLarge({ size, limit: this.services.settings.requestBytesMax }));
-        return;
-      }
-      if (bytes.length - at - 4 < size) break;
-      this.request(bytes.subarray(at + 4, at + 4 + size));
-      at += 4 + size;
-    }
-    if (at < bytes.length) this.keep(bytes.subarray(at));
+    this.receiver.received(chunk);
     this.maybePause();
-  }
-
-  /** Adds to the cut frame; returns the frame and what follows when it is whole, else nothing. */
-  private gather(chunk: Uint8Array): Uint8Array {
-    const needed = this.filled >= 4 ? 4 + new DataView(this.buffer.buffer, this.buffer.byteOffset, 4).getInt32(0) : 4;
-    this.reserve(this.filled + chunk.length, needed);
-    this.buffer.set(chunk, this.filled);
-    this.filled += chunk.length;
-    if (this.filled < needed) return new Uint8Array(0);
-    const bytes = this.buffer.subarray(0, this.filled);
-    this.buffer = new Uint8Array(0);
-    this.filled = 0;
-    return bytes;
-  }
-
-  private keep(rest: Uint8Array): void {
-    const size = rest.length >= 4 ? 4 + new DataView(rest.buffer, rest.byteOffset, 4).getInt32(0) : rest.length;
-    this.buffer = new Uint8Array(0);
-    this.reserve(rest.length, size);
-    this.buffer.set(rest);
-    this.filled = rest.length;
-  }
-
-  /**
-   * Grows towards the announced size, but never far beyond what has arrived: a lying length costs nothing. The memory is
-   * shared, so that the commit thread writes record batches from where they were gathered.
-   */
-  private reserve(length: number, announced: number): void {
-    if (length <= this.buffer.length) return;
-    const bytes = Math.max(length, Math.min(announced, Math.max(GATHER_BYTES, length * 4)));
-    const grown = new Uint8Array(new SharedArrayBuffer(bytes));
-    grown.set(this.buffer.subarray(0, this.filled));
-    this.buffer = grown;
   }
 
   private acceptFirst(chunk: Uint8Array): boolean {
@@ -144,29 +108,34 @@ export class ClientConnection {
     return false;
   }
 
-  private request(frame: Uint8Array): void {
+  private request(frame: Uint8Array, owner: Slab | undefined): void {
+    if (this.isClosed) {
+      owner?.release();
+      return;
+    }
     const reader = new Reader(frame);
     let handler: Handler | undefined;
     try {
       const header = decodeRequestHeader(reader, key => this.services.handlers.get(key)?.api.flexibleSince);
       handler = this.services.handlers.get(header.apiKey);
       if (header.clientId !== null) (this.client as { id: string }).id = header.clientId;
-      if (!handler) {
-        this.refuse(brokerErrors.unknownApi({ key: header.apiKey }));
-        return;
-      }
+      if (!handler) throw brokerErrors.unknownApi({ key: header.apiKey });
       this.services.counters.requests++;
       if (header.apiVersion < handler.min || header.apiVersion > handler.max) {
+        owner?.release();
         this.wrongVersion(handler, header.apiVersion, header.correlationId);
         return;
       }
       const { api } = handler;
       const message = api.decodeRequest(reader, header.apiVersion);
       reader.expectEnd();
-      this.run(handler, header.apiVersion, header.correlationId, message, ownerOf(frame));
+      this.run(handler, header.apiVersion, header.correlationId, message, owner);
     } catch (error) {
+      owner?.release();
       if (!(error instanceof MillraceError)) throw error;
-      this.refuse(brokerErrors.malformed({ api: handler?.api.name ?? 'unknown', reason: error.message }, error));
+      const api = handler?.api.name ?? 'unknown';
+      const isKnown = error.row === brokerErrors.unknownApi.row;
+      this.refuse(isKnown ? error : brokerErrors.malformed({ api, reason: error.message }, error));
     }
   }
 
@@ -183,13 +152,7 @@ export class ClientConnection {
     this.settle(slot, encodeResponse(api as AnyApi, 0, correlationId, body));
   }
 
-  private run(
-    handler: Handler,
-    version: number,
-    correlationId: number,
-    message: never,
-    frame: FrameOwner | undefined,
-  ): void {
+  private run(handler: Handler, version: number, correlationId: number, message: never, frame: Slab | undefined): void {
     const slot = this.openSlot();
     const context: RequestContext = {
       ...this.services,
@@ -215,10 +178,18 @@ export class ClientConnection {
       });
       this.refuse(brokerErrors.handlerFailed({ api: handler.api.name, reason: messageOf(error) }, error));
     };
+    // What is to be durable holds the frame for itself.
     try {
       const result = handler.handle(context, message);
-      if (result instanceof Promise) result.then(answer).catch(failed);
-      else answer(result);
+      if (result instanceof Promise) {
+        result
+          .finally(() => frame?.release())
+          .then(answer)
+          .catch(failed);
+        return;
+      }
+      frame?.release();
+      answer(result);
     } catch (error) {
       failed(error);
     }
@@ -236,6 +207,7 @@ export class ClientConnection {
     const ready: Uint8Array[] = [];
     while (this.slots[0]?.isReady) ready.push(...(this.slots.shift()!.answer ?? []));
     if (ready.length > 0 && !this.isClosed && !this.connection.write(ready)) this.pause();
+    if (this.hasEnded && this.slots.length === 0) this.connection.end();
     this.resume();
   }
 
@@ -266,14 +238,16 @@ export class ClientConnection {
     this.connection.end();
   }
 
+  /** The client sends no more; what it asked for is still answered. */
   private ended(): void {
-    // The client sends no more; what it asked for is still answered.
+    this.hasEnded = true;
     if (this.slots.length === 0) this.connection.end();
     else this.services.io.clock.after(30_000, () => this.connection.destroy(), { background: true });
   }
 
   private closed(): void {
     this.isClosed = true;
+    this.receiver.close();
     this.idle?.cancel();
     for (const callback of this.closers) callback();
     this.closers.clear();
@@ -290,7 +264,7 @@ export class ClientConnection {
   }
 }
 
-/** Frames are views of chunks that the garbage collector owns; a slab of the arena would be counted here. */
-function ownerOf(_frame: Uint8Array): FrameOwner | undefined {
-  return undefined;
+/** Produce is API 0. Of a frame that has hardly begun it is not known. */
+function isProduce(begun: Uint8Array): boolean {
+  return begun.length >= 2 && begun[0] === 0 && begun[1] === 0;
 }

@@ -2,7 +2,7 @@
  * What a handler of one API is: versions, code, and what it may use. The ApiVersions answer is computed from the list of
  * handlers (`handlers/index.ts`), so nothing is advertised that is not there.
  */
-import type { Io, Logger } from '../base/index.ts';
+import type { Arena, Io, Logger, Slab } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import type { Log, Topic } from '../log/index.ts';
 import type { AnyApi, Api } from '../wire/index.ts';
@@ -21,6 +21,8 @@ export interface BrokerSettings {
 
 export interface BrokerServices {
   readonly io: Io;
+  /** Where record data is received; private memory without it. */
+  readonly arena: Arena | undefined;
   readonly log: Log;
   readonly coordination: Coordination;
   readonly settings: BrokerSettings;
@@ -52,15 +54,9 @@ export interface RequestContext extends BrokerServices {
   readonly port: number;
   readonly version: number;
   /** Held until the records of the request are durable. */
-  readonly frame: FrameOwner | undefined;
+  readonly frame: Slab | undefined;
   /** Calls back when the connection closes; returns how to forget it. */
   onClose(callback: () => void): () => void;
-}
-
-/** Memory of a request's frame. */
-export interface FrameOwner {
-  hold(): void;
-  release(): void;
 }
 
 /** Answered by nothing at all (acks=0). */

@@ -6,7 +6,18 @@
  * I2 an answer that does not belong to the oldest open request ends the connection.
  * I3 a deadline that passes ends the connection: what is behind it on the wire cannot be told from a late answer.
  */
-import { type Address, type Connection, type Io, messageOf, type Timer, type TlsOptions } from '../base/index.ts';
+import {
+  type Address,
+  type Arena,
+  type Connection,
+  FrameReceiver,
+  type Io,
+  messageOf,
+  privateRoom,
+  type Slab,
+  type Timer,
+  type TlsOptions,
+} from '../base/index.ts';
 import { type Api, apis, decodeResponse, encodeRequest, errorCode, Reader } from '../wire/index.ts';
 import { clientErrors } from './errors.ts';
 
@@ -15,14 +26,26 @@ export interface ConnectionSettings {
   readonly tls: TlsOptions | undefined;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** Where large answers are read to; private memory without it. */
+  readonly arena?: Arena;
   /** Proves who we are on a fresh connection; mechanisms plug in here. */
   readonly authenticate?: (connection: BrokerConnection) => Promise<void>;
+}
+
+export interface RequestOptions {
+  /** Highest version to use. */
+  readonly cap?: number;
+  readonly timeoutMs?: number;
+  /** The broker does not answer it. */
+  readonly isSilent?: boolean;
+  /** Takes over the memory that the answer's bytes lie in; undefined: the garbage collector's. */
+  readonly keep?: (owner: Slab | undefined) => void;
 }
 
 interface Open {
   readonly correlationId: number;
   readonly apiName: string;
-  settle(reader: Reader): void;
+  settle(reader: Reader, owner: Slab | undefined): void;
   fail(error: Error): void;
   readonly deadline: Timer;
 }
@@ -36,8 +59,7 @@ export class BrokerConnection {
   private readonly connection: Connection;
   private readonly open: Open[] = [];
   private readonly versions = new Map<number, { readonly min: number; readonly max: number }>();
-  private chunks: Uint8Array[] = [];
-  private received = 0;
+  private readonly receiver: FrameReceiver;
   private nextCorrelationId = 1;
   private failure: Error | undefined;
   /** Called once when the connection has ended. */
@@ -48,8 +70,16 @@ export class BrokerConnection {
     this.address = address;
     this.settings = settings;
     this.connection = connection;
+    this.receiver = new FrameReceiver({
+      frameBytesMax: FRAME_BYTES_MAX,
+      room: bytes => settings.arena?.room(bytes) ?? privateRoom(bytes),
+      onFrame: (frame, owner) => this.answer(frame, owner),
+      onBadLength: bytes =>
+        this.fail(clientErrors.connectionLost({ broker: this.name, reason: `an answer of ${bytes} bytes` })),
+    });
     connection.start({
-      onData: chunk => this.data(chunk),
+      into: () => this.receiver.into(),
+      onData: chunk => this.receiver.received(chunk),
       onEnd: () => this.fail(clientErrors.connectionLost({ broker: this.name, reason: 'the broker closed it' })),
       onClose: error => {
         this.fail(
@@ -100,11 +130,14 @@ export class BrokerConnection {
     return version;
   }
 
-  /** Sends a request; `message` may depend on the version that was chosen. */
+  /**
+   * Sends a request; `message` may depend on the version that was chosen. Bytes in the answer are views of the frame that
+   * it came in: over an arena they are gone when the promise has settled, unless `keep` takes the frame's owner over.
+   */
   request<Q, QI, S, SI>(
     api: Api<Q, QI, S, SI>,
     message: QI | ((version: number) => QI),
-    options: { readonly cap?: number; readonly timeoutMs?: number; readonly isSilent?: boolean } = {},
+    options: RequestOptions = {},
   ): Promise<S> {
     const version = this.versionFor(api, options.cap);
     return this.send(
@@ -124,7 +157,7 @@ export class BrokerConnection {
     api: Api<Q, QI, S, SI>,
     version: number,
     message: QI,
-    options: { readonly timeoutMs?: number; readonly isSilent?: boolean },
+    options: RequestOptions,
   ): Promise<S> {
     if (this.failure) return Promise.reject(this.failure);
     const correlationId = this.nextCorrelationId;
@@ -141,10 +174,14 @@ export class BrokerConnection {
       this.open.push({
         correlationId,
         apiName: api.name,
-        settle: reader => {
+        settle: (reader, owner) => {
           try {
-            resolve(decodeResponse(api, version, reader));
+            const answer = decodeResponse(api, version, reader);
+            if (options.keep) options.keep(owner);
+            else owner?.release();
+            resolve(answer);
           } catch (error) {
+            owner?.release();
             reject(error as Error);
           }
         },
@@ -168,39 +205,7 @@ export class BrokerConnection {
       this.versions.set(apiKey, { min: minVersion, max: maxVersion });
   }
 
-  private data(chunk: Uint8Array): void {
-    this.chunks.push(chunk);
-    this.received += chunk.length;
-    for (;;) {
-      if (this.received < 4) return;
-      const size = this.peekSize();
-      if (size < 4 || size > FRAME_BYTES_MAX) {
-        this.fail(clientErrors.connectionLost({ broker: this.name, reason: `an answer of ${size} bytes` }));
-        this.connection.destroy();
-        return;
-      }
-      if (this.received < 4 + size) return;
-      this.answer(this.take(4 + size).subarray(4));
-    }
-  }
-
-  private peekSize(): number {
-    if (this.chunks[0]!.length < 4) this.chunks = [Buffer.concat(this.chunks)];
-    const first = this.chunks[0]!;
-    return new DataView(first.buffer, first.byteOffset, 4).getInt32(0);
-  }
-
-  /** The first `length` bytes in one piece; copied only when they came in several chunks. */
-  private take(length: number): Uint8Array {
-    if (this.chunks[0]!.length < length) this.chunks = [Buffer.concat(this.chunks)];
-    const first = this.chunks[0]!;
-    this.received -= length;
-    if (first.length === length) this.chunks.shift();
-    else this.chunks[0] = first.subarray(length);
-    return first.subarray(0, length);
-  }
-
-  private answer(frame: Uint8Array): void {
+  private answer(frame: Uint8Array, owner: Slab | undefined): void {
     const reader = new Reader(frame);
     const correlationId = reader.int32();
     const request = this.open.shift();
@@ -208,11 +213,11 @@ export class BrokerConnection {
       request?.deadline.cancel();
       request?.fail(clientErrors.connectionLost({ broker: this.name, reason: 'an answer to another request' }));
       this.fail(clientErrors.connectionLost({ broker: this.name, reason: 'an answer to another request' }));
-      this.connection.destroy();
+      owner?.release();
       return;
     }
     request.deadline.cancel();
-    request.settle(reader);
+    request.settle(reader, owner);
   }
 
   private fail(error: Error): void {
@@ -222,6 +227,7 @@ export class BrokerConnection {
       request.deadline.cancel();
       request.fail(error);
     }
+    this.receiver.close();
     this.connection.destroy();
     this.onClose();
   }

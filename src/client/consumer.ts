@@ -11,8 +11,8 @@
  * I2 a batch whose crc does not match is never handed over.
  * I3 what is paused or taken away while a fetch is under way is not handed over.
  */
-import { messageOf, MillraceError } from '../base/index.ts';
-import { apis, errorCode, errorName, isRetriable } from '../wire/index.ts';
+import { messageOf, MillraceError, type Slab } from '../base/index.ts';
+import { apis, errorCode, errorName, type FetchResponse, isRetriable } from '../wire/index.ts';
 import { BatchHeader, validateBatch } from '../wire/records/index.ts';
 import type { Cluster } from './cluster.ts';
 import { clientErrors } from './errors.ts';
@@ -48,7 +48,12 @@ export interface FetchedBatches {
   /** Where the next fetch begins. */
   readonly nextOffset: number;
   readonly endOffset: number;
+  /** Holds the memory of `batches`, once; they are gone when it was released. Absent for private memory. */
+  readonly owner?: Slab | undefined;
 }
+
+/** Room for what an answer holds beside record data. */
+const ANSWER_BYTES = 65_536;
 
 interface Assignment {
   readonly topic: string;
@@ -98,10 +103,13 @@ export class Consumer {
     this.ahead = undefined;
     const generation = this.generation;
     const fetched = await round;
-    if (generation !== this.generation) return [];
-    const accepted = fetched.filter(({ fromOffset, nextOffset, partition, topic }) => {
+    const isCurrent = generation === this.generation;
+    const accepted = fetched.filter(({ fromOffset, nextOffset, owner, partition, topic }) => {
       const entry = this.assigned.get(keyOf(topic, partition));
-      if (!entry || entry.isPaused || entry.offset !== fromOffset) return false;
+      if (!isCurrent || !entry || entry.isPaused || entry.offset !== fromOffset) {
+        owner?.release();
+        return false;
+      }
       entry.offset = nextOffset;
       return true;
     });
@@ -117,7 +125,15 @@ export class Consumer {
 
   private drop(): void {
     this.generation++;
+    const dropped = this.ahead;
     this.ahead = undefined;
+    dropped?.then(
+      fetched => {
+        for (const { owner } of fetched) owner?.release();
+      },
+      // Whoever polls next meets the cause again.
+      () => undefined,
+    );
   }
 
   private async round(): Promise<FetchedBatches[]> {
@@ -160,7 +176,11 @@ export class Consumer {
     const ids = new Map<string, string>();
     for (const name of topics.keys()) ids.set(name, (await this.cluster.topic(name)).id);
     const from = new Map(entries.map(entry => [entry, entry.offset]));
-    const { maxBytes, maxWaitMs, minBytes, partitionMaxBytes } = this.settings;
+    const { maxWaitMs, minBytes, partitionMaxBytes } = this.settings;
+    // An answer that fits a slab is read into place; only a single batch beyond that is larger.
+    const { arena } = this.cluster.settings;
+    const maxBytes = Math.min(this.settings.maxBytes, (arena?.slabBytes ?? Number.POSITIVE_INFINITY) - ANSWER_BYTES);
+    let owner: Slab | undefined;
     const answer = await connection.request(
       apis.fetch,
       {
@@ -175,8 +195,28 @@ export class Consumer {
         forgottenTopicsData: [],
         rackId: '',
       },
-      { timeoutMs: maxWaitMs + 30_000 },
+      {
+        timeoutMs: maxWaitMs + 30_000,
+        keep: kept => {
+          owner = kept;
+        },
+      },
     );
+    try {
+      return this.accept(answer, topics, ids, from, owner);
+    } finally {
+      owner?.release();
+    }
+  }
+
+  /** What an answer brought; each piece of it holds the answer's memory. */
+  private accept(
+    answer: FetchResponse,
+    topics: ReadonlyMap<string, readonly Assignment[]>,
+    ids: ReadonlyMap<string, string>,
+    from: ReadonlyMap<Assignment, number>,
+    owner: Slab | undefined,
+  ): FetchedBatches[] {
     if (answer.errorCode !== 0) throw fetchError(errorName(answer.errorCode), 'of the whole request');
     const fetched: FetchedBatches[] = [];
     for (const response of answer.responses) {
@@ -190,7 +230,9 @@ export class Consumer {
         }
         entry.endOffset = partition.highWatermark;
         const batches = this.batchesOf(entry, from.get(entry)!, partition.records);
-        if (batches) fetched.push(batches);
+        if (!batches) continue;
+        owner?.hold();
+        fetched.push({ ...batches, owner });
       }
     }
     return fetched;

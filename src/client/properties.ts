@@ -2,7 +2,7 @@
  * Client settings by librdkafka's names, as users of TQL write them in `options`. One row a property: what it sets, or why
  * it is refused. A property that is not here is an error with the nearest name.
  */
-import type { Address, Io, MillraceError, TlsOptions } from '../base/index.ts';
+import type { Address, Arena, Io, MillraceError, TlsOptions } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
 import { Cluster, type ClusterSettings } from './cluster.ts';
 import { CONSUMER_DEFAULTS, type ConsumerSettings, type ResetPolicy } from './consumer.ts';
@@ -250,8 +250,9 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
   return { cluster: draft.cluster, producer: draft.producer, consumer: draft.consumer, group: draft.group };
 }
 
-export function makeCluster(io: Io, settings: ClientSettings): Cluster {
-  return new Cluster(io, settings.cluster);
+/** With an arena, fetched batches lie in its slabs, and who takes them releases them. */
+export function makeCluster(io: Io, settings: ClientSettings, arena?: Arena): Cluster {
+  return new Cluster(io, { ...settings.cluster, ...(arena && { arena }) });
 }
 
 export function parseAddress(text: string): Address | undefined {

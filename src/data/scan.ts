@@ -16,9 +16,11 @@ const PRIVATE_BYTES = 16 * 1024 * 1024;
 const scanners = new WeakMap<ArrayBufferLike, JsonScanner>();
 let privateScanner: JsonScanner | undefined;
 
-/** Lets stores over the arena be scanned in place; once a thread, for the arena whose range is its own. */
+/** Lets stores over the arena be scanned in place; for the arena whose range is this thread's own. */
 export function registerArena(arena: Arena): JsonScanner {
   const { memory, reserved } = arena;
+  const known = scanners.get(memory.buffer);
+  if (known) return known;
   const scanner = new JsonScanner(memory, reserved.offset, reserved.length);
   scanners.set(memory.buffer, scanner);
   return scanner;

@@ -349,7 +349,10 @@ class Builder {
   }
 
   private findTap(stage: string | undefined): TapPoint | undefined {
-    if (stage === undefined) return [...this.taps.values()].at(-1);
+    if (stage === undefined) {
+      const last = [...this.taps.keys()].sort(byPlace).at(-1);
+      return last === undefined ? undefined : this.taps.get(last);
+    }
     const line = this.lines.find(candidate => candidate.stageId === stage || candidate.name === stage);
     return line && this.taps.get(line.stageId);
   }

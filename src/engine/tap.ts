@@ -17,6 +17,8 @@ export interface TapReport {
   readonly seen: number;
   /** Events that matched but were not kept, because the ring was full. */
   readonly dropped: number;
+  /** True when the edge carried bytes, to which no predicate applies: none of them was shown. */
+  readonly isUnfiltered: boolean;
 }
 
 export class Tap {
@@ -25,6 +27,7 @@ export class Tap {
   private ring: string[] = [];
   private seen = 0;
   private dropped = 0;
+  private isUnfiltered = false;
 
   constructor(predicate: Predicate | undefined, capacity: number) {
     this.predicate = predicate;
@@ -34,6 +37,10 @@ export class Tap {
   observe(batch: Batch): void {
     this.seen += batch.count;
     if (!(batch instanceof EventBatch)) {
+      if (this.predicate) {
+        this.isUnfiltered = true;
+        return;
+      }
       for (let row = 0; row < batch.count; row++) this.keep(() => batch.textOf(row));
       return;
     }
@@ -47,7 +54,8 @@ export class Tap {
 
   /** Takes what was collected since the last call. */
   take(): TapReport {
-    const report = { samples: this.ring, seen: this.seen, dropped: this.dropped };
+    const { dropped, isUnfiltered, ring, seen } = this;
+    const report = { samples: ring, seen, dropped, isUnfiltered };
     this.ring = [];
     return report;
   }

@@ -11,6 +11,7 @@
  * I3 draining loses nothing: the source stops, what it emitted is delivered, the last epoch commits.
  */
 import { type Arena, type Diagnostic, type Io, messageOf, type Timer } from '../base/index.ts';
+import { registerArena } from '../data/index.ts';
 import type { Batch, Checkpoint, CheckpointStore, Plan, Registry, ServiceToken, SinkHealth } from '../sdk/index.ts';
 import { deadLetterStore } from '../sdk/index.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -66,6 +67,7 @@ export class Task {
   constructor(plan: Plan, host: TaskHost) {
     this.plan = plan;
     this.host = host;
+    registerArena(host.arena);
     const store = host.service(deadLetterStore) ?? { write: () => Promise.resolve() };
     this.deadLetters = new DeadLetters(host.io, plan.id, store);
     this.finished = new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Clock, InlineThreads, type Io, type Network, SeededRandom, type Timer } from '../base/index.ts';
-import { SimDisk } from '../testing/sim-disk.ts';
+import { SimDisk } from '../testing/sim/disk.ts';
 import { RecordBatchBuilder, RecordCursor } from '../wire/records/index.ts';
 import { checkLog } from './check.ts';
 import { main as commitThread } from './commit-thread.ts';
@@ -279,4 +279,24 @@ test('nothing acknowledged is lost when any sync fails', async () => {
       throw new Error(`failure of sync ${sync}`, { cause: error });
     }
   }
+});
+
+test('a disk that fails in background work ends writing and says so; nothing is thrown at nobody', async () => {
+  const disk = new SimDisk();
+  const io = simIo(disk);
+  const log = await openLog(io, { reserveBytes: 100_000 });
+  const topic = await log.createTopic('', 't', 1);
+  const fatal: string[] = [];
+  log.onFatal = error => fatal.push(error.code);
+  disk.capacity = disk.usedBytes;
+  await assert.rejects(log.append(topic.partitions[0]!, batch(['x'.repeat(200_000)])));
+  disk.capacity = Number.POSITIVE_INFINITY;
+  const open = disk.open.bind(disk);
+  disk.open = (path, mode) => {
+    if (path.endsWith('/reserve')) throw Object.assign(new Error('EIO: input/output error'), { code: 'EIO' });
+    return open(path, mode);
+  };
+  await io.clock.pass(5_000);
+  assert.deepEqual(fatal, ['MR5010']);
+  await assert.rejects(log.append(topic.partitions[0]!, batch(['y'])), { code: 'MR5010' });
 });

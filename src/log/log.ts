@@ -470,13 +470,19 @@ export class Log {
     this.io.files.syncDirectory(this.settings.directory);
   }
 
+  /** Background work; an error of the disk that it meets ends writing, as one in the commit thread does. */
   private later(ms: number, callback: () => void): void {
     if (this.isClosed) return;
     const timer = this.io.clock.after(
       ms,
       () => {
         this.timers.delete(timer);
-        callback();
+        try {
+          callback();
+        } catch (error) {
+          if (!(error instanceof Error)) throw error;
+          this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
+        }
       },
       { background: true },
     );

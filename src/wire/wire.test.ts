@@ -175,6 +175,17 @@ test('a message cut at any byte, or changed at any, ends in MR4001 or reads as a
   }
 });
 
+test('a tagged structure whose fields are all at their defaults is left out, as Kafka leaves it out', () => {
+  const fetch = codecs.find(({ name }) => name === 'Fetch')!;
+  const encoded = (replicaState: Fields | undefined): string => {
+    const w = new Writer();
+    fetch.encodeRequest(w, { maxWaitMs: 1, minBytes: 1, topics: [], replicaState }, 15);
+    return Buffer.concat(w.finish()).toString('hex');
+  };
+  assert.equal(encoded({ replicaId: -1, replicaEpoch: -1 }), encoded(undefined));
+  assert.equal(encoded({ replicaEpoch: 7 }), `${encoded(undefined).slice(0, -2)}01010dffffffff000000000000000700`);
+});
+
 test('a huge count or length in a small frame allocates nothing', () => {
   const frame = Buffer.from('7fffffff0000', 'hex');
   const reader = new Reader(frame);

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { App, HecReceiver, parseConfig } from '../../src/app/index.ts';
+import { App, controlPath, HecReceiver, parseConfig } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
+import { connectLocal } from '../../src/base/io/local-server.ts';
 import { nodeIo } from '../../src/base/io/node.ts';
 import { type Cluster, clientSettings, makeCluster, Producer } from '../../src/client/index.ts';
 import type { RecordValue } from '../../src/data/index.ts';
@@ -19,9 +20,13 @@ function directory(t: TestContext): string {
   return path;
 }
 
-async function startApp(path: string, pipelines: readonly { id: string; text: string }[]): Promise<App> {
+async function startApp(
+  path: string,
+  pipelines: readonly { id: string; text: string }[],
+  workers: number | 'auto' = 'auto',
+): Promise<App> {
   const { config } = parseConfig(
-    `data: ${path}\nkafka: { listen: "127.0.0.1:0" }\nhttp: { listen: "127.0.0.1:0" }\n`,
+    `data: ${path}\nkafka: { listen: "127.0.0.1:0" }\nhttp: { listen: "127.0.0.1:0" }\nengine: { workers: ${workers} }\n`,
     {},
   );
   const app = new App({
@@ -109,10 +114,14 @@ load_balance $endpoints {
 const high = (from: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + i).filter(id => id % 6 >= 4);
 
-for (const acknowledges of [false, true]) {
-  test(`high events reach the collectors, malformed ones the dead letters, and offsets commit (acknowledgement ${acknowledges})`, async t => {
+for (const { acknowledges, workers } of [
+  { acknowledges: false, workers: 1 },
+  { acknowledges: true, workers: 1 },
+  { acknowledges: true, workers: 0 },
+]) {
+  test(`high events reach the collectors, malformed ones the dead letters, and offsets commit (acknowledgement ${acknowledges}, workers ${workers})`, async t => {
     const { ids, list } = await receivers(t, acknowledges);
-    const app = await startApp(directory(t), [balanced(list)]);
+    const app = await startApp(directory(t), [balanced(list)], workers);
     await produce(app, 'ocsf-events', [...events(0, 300), '{"severity_id": 5, "broken', ...events(300, 300)]);
     const expected = high(0, 600);
     await until(() => ids.size >= expected.length, 'delivery');
@@ -179,6 +188,33 @@ test('a pipeline that was stopped goes on where it was, and saves one record an 
     valuesOf(app, 'out').map(({ value }) => value),
     ['{"id":10, "x":1.0}', '{"id":11}', '{"id":12}'],
   );
+});
+
+test('a tap shows events behind a stage of a pipeline in a worker, and says where a condition has no meaning', async t => {
+  const path = directory(t);
+  const app = await startApp(path, [{ id: 'p', text: 'load_kafka "in"\nread_json\nwhere id > 1\nto_kafka "out"' }]);
+  t.after(() => app.stop(1_000, () => undefined));
+  const open = async (command: object): Promise<Record<string, unknown>[]> => {
+    const connection = await connectLocal(controlPath(path));
+    const lines: Record<string, unknown>[] = [];
+    connection.onLine(line => lines.push(JSON.parse(line) as Record<string, unknown>));
+    connection.send(JSON.stringify({ command: 'tap', pipeline: 'p', ...command }));
+    t.after(() => connection.close());
+    await until(() => lines.length > 0, 'the tap');
+    return lines;
+  };
+  const samples = (lines: readonly Record<string, unknown>[]): unknown[] =>
+    lines.flatMap(({ samples: list }) => list as unknown[]);
+  const last = await open({ where: 'id > 2' });
+  const bytes = await open({ stage: 'load_kafka', where: 'id > 2' });
+  const chunks = await open({ stage: '1' });
+  const unknown = await open({ stage: 'nowhere' });
+  assert.match(String(unknown[0]!['error']), /nowhere.*1 \(load_kafka\)/);
+  await produce(app, 'in', ['{"id":1}', '{"id":2}', '{"id":3}']);
+  await until(() => samples(last).length > 0 && samples(chunks).length === 3, 'samples');
+  assert.deepEqual(samples(last), ['{"id":3}']);
+  await until(() => bytes.some(({ isUnfiltered }) => isUnfiltered === true), 'the refusal');
+  assert.deepEqual(samples(bytes), []);
 });
 
 test('a data directory serves one process', async t => {

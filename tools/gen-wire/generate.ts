@@ -208,14 +208,19 @@ function encodeArray(owner: string, field: FieldDefinition, _context: Context, v
   ];
 }
 
-function isSet(name: string, field: FieldDefinition): string {
-  const value = `m.${field.name}`;
-  if (field.type === 'array')
-    return `${value} !== undefined && ${value}${field.nullableSince === undefined ? '' : ' !== null && ' + value}.length > 0`;
+/** Whether a tagged field differs from its default; a structure does when any field of it does. */
+function isSet(name: string, field: FieldDefinition, owner = 'm'): string {
+  const value = `${owner}.${field.name}`;
+  const isThere = `${value} !== undefined${field.nullableSince === undefined ? '' : ` && ${value} !== null`}`;
+  if (field.type === 'array') return `${isThere} && ${value}.length > 0`;
   if (field.type === 'struct') {
-    return field.nullableSince === undefined ? `${value} !== undefined` : `${value} !== undefined && ${value} !== null`;
+    if (field.nullableSince !== undefined) return isThere;
+    const fields = field.of as readonly FieldDefinition[];
+    return `${isThere} && (${fields.map(inner => isSet(name + pascal(field.name), inner, value)).join(' || ')})`;
   }
-  return `${value} !== undefined && ${value} !== ${defaultOf(name, field)}`;
+  const fallback = defaultOf(name, field);
+  if (fallback.startsWith('new ')) return `${isThere} && ${value}.length > 0`;
+  return `${value} !== undefined && ${value} !== ${fallback}`;
 }
 
 function encodeTags(name: string, fields: readonly FieldDefinition[], context: Context): string[] {

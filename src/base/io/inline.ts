@@ -5,6 +5,7 @@
 import type { Io, Port, Thread, ThreadMain, Threads } from './types.ts';
 
 export class InlineThreads implements Threads {
+  readonly cores = 1;
   /** The seam that the threads get; set once it is whole. */
   io: Io | undefined;
   private readonly defer: (call: () => void) => void;

@@ -97,6 +97,8 @@ export class NodeConnection implements Connection {
     (old as unknown as WithHandle)._handle = null;
     old.removeAllListeners();
     this.socket = new net.Socket(options);
+    // A listener counts the socket that it accepted: that one ends with the one that took its handle over.
+    this.socket.once('close', () => old.destroy());
     this.socket.setNoDelay(true);
     return true;
   }

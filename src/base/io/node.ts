@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { NodeConnection } from './node-connection.ts';
@@ -264,6 +265,8 @@ class NodeThread implements Thread {
 }
 
 class NodeThreads implements Threads {
+  readonly cores = availableParallelism();
+
   start(module: URL, data: unknown, name: string): Thread {
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const bootstrap = new URL(`./thread-bootstrap${extension}`, import.meta.url);

@@ -144,6 +144,8 @@ export interface Thread extends Port {
 export type ThreadMain = (io: Io, port: Port, data: unknown) => void | Promise<void>;
 
 export interface Threads {
+  /** Threads that can run at the same time. */
+  readonly cores: number;
   /** `module` is `import.meta.url`-relative, without extension handling: pass `new URL('./x.ts', import.meta.url)`. */
   start(module: URL, data: unknown, name: string): Thread;
 }

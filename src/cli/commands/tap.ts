@@ -22,7 +22,7 @@ export async function tap(
       resolve();
     };
     connection.onLine(line => {
-      const report = JSON.parse(line) as { error?: string; samples?: string[]; seen?: number };
+      const report = JSON.parse(line) as { error?: string; samples?: string[]; seen?: number; isUnfiltered?: boolean };
       if (report.error !== undefined) {
         note(`error: ${report.error}`);
         process.exitCode = 4;
@@ -30,6 +30,12 @@ export async function tap(
         return;
       }
       seen = report.seen ?? seen;
+      if (report.isUnfiltered) {
+        note('error: bytes pass there, not events: --where needs a stage behind a reader');
+        process.exitCode = 1;
+        finish();
+        return;
+      }
       for (const sample of report.samples ?? []) {
         if (shown >= count) break;
         process.stdout.write(sample.endsWith('\n') ? sample : `${sample}\n`);

@@ -218,9 +218,9 @@ export function encodeProduceResponseResponsesPartitionResponses(w: Writer, m: P
   }
   if (flex) {
     let count = 0;
-    if (v >= 10 && m.currentLeader !== undefined) count++;
+    if (v >= 10 && m.currentLeader !== undefined && (m.currentLeader.leaderId !== undefined && m.currentLeader.leaderId !== -1 || m.currentLeader.leaderEpoch !== undefined && m.currentLeader.leaderEpoch !== -1)) count++;
     w.uvarint(count);
-    if (v >= 10 && m.currentLeader !== undefined) {
+    if (v >= 10 && m.currentLeader !== undefined && (m.currentLeader.leaderId !== undefined && m.currentLeader.leaderId !== -1 || m.currentLeader.leaderEpoch !== undefined && m.currentLeader.leaderEpoch !== -1)) {
       const tag = new Writer();
       encodeProduceResponseResponsesPartitionResponsesCurrentLeader(tag, m.currentLeader, v);
       w.uvarint(0);

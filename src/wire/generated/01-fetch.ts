@@ -281,7 +281,7 @@ export function encodeFetchRequest(w: Writer, m: FetchRequestInput, v: number): 
   if (flex) {
     let count = 0;
     if (v >= 12 && m.clusterId !== undefined && m.clusterId !== null) count++;
-    if (v >= 15 && m.replicaState !== undefined) count++;
+    if (v >= 15 && m.replicaState !== undefined && (m.replicaState.replicaId !== undefined && m.replicaState.replicaId !== -1 || m.replicaState.replicaEpoch !== undefined && m.replicaState.replicaEpoch !== -1)) count++;
     w.uvarint(count);
     if (v >= 12 && m.clusterId !== undefined && m.clusterId !== null) {
       const tag = new Writer();
@@ -290,7 +290,7 @@ export function encodeFetchRequest(w: Writer, m: FetchRequestInput, v: number): 
       w.uvarint(tag.length);
       for (const piece of tag.finish()) w.raw(piece);
     }
-    if (v >= 15 && m.replicaState !== undefined) {
+    if (v >= 15 && m.replicaState !== undefined && (m.replicaState.replicaId !== undefined && m.replicaState.replicaId !== -1 || m.replicaState.replicaEpoch !== undefined && m.replicaState.replicaEpoch !== -1)) {
       const tag = new Writer();
       encodeFetchRequestReplicaState(tag, m.replicaState, v);
       w.uvarint(1);
@@ -520,25 +520,25 @@ export function encodeFetchResponseResponsesPartitions(w: Writer, m: FetchRespon
   w.records(m.records, flex);
   if (flex) {
     let count = 0;
-    if (v >= 12 && m.divergingEpoch !== undefined) count++;
-    if (v >= 12 && m.currentLeader !== undefined) count++;
-    if (v >= 12 && m.snapshotId !== undefined) count++;
+    if (v >= 12 && m.divergingEpoch !== undefined && (m.divergingEpoch.epoch !== undefined && m.divergingEpoch.epoch !== -1 || m.divergingEpoch.endOffset !== undefined && m.divergingEpoch.endOffset !== -1)) count++;
+    if (v >= 12 && m.currentLeader !== undefined && (m.currentLeader.leaderId !== undefined && m.currentLeader.leaderId !== -1 || m.currentLeader.leaderEpoch !== undefined && m.currentLeader.leaderEpoch !== -1)) count++;
+    if (v >= 12 && m.snapshotId !== undefined && (m.snapshotId.endOffset !== undefined && m.snapshotId.endOffset !== -1 || m.snapshotId.epoch !== undefined && m.snapshotId.epoch !== -1)) count++;
     w.uvarint(count);
-    if (v >= 12 && m.divergingEpoch !== undefined) {
+    if (v >= 12 && m.divergingEpoch !== undefined && (m.divergingEpoch.epoch !== undefined && m.divergingEpoch.epoch !== -1 || m.divergingEpoch.endOffset !== undefined && m.divergingEpoch.endOffset !== -1)) {
       const tag = new Writer();
       encodeFetchResponseResponsesPartitionsDivergingEpoch(tag, m.divergingEpoch, v);
       w.uvarint(0);
       w.uvarint(tag.length);
       for (const piece of tag.finish()) w.raw(piece);
     }
-    if (v >= 12 && m.currentLeader !== undefined) {
+    if (v >= 12 && m.currentLeader !== undefined && (m.currentLeader.leaderId !== undefined && m.currentLeader.leaderId !== -1 || m.currentLeader.leaderEpoch !== undefined && m.currentLeader.leaderEpoch !== -1)) {
       const tag = new Writer();
       encodeFetchResponseResponsesPartitionsCurrentLeader(tag, m.currentLeader, v);
       w.uvarint(1);
       w.uvarint(tag.length);
       for (const piece of tag.finish()) w.raw(piece);
     }
-    if (v >= 12 && m.snapshotId !== undefined) {
+    if (v >= 12 && m.snapshotId !== undefined && (m.snapshotId.endOffset !== undefined && m.snapshotId.endOffset !== -1 || m.snapshotId.epoch !== undefined && m.snapshotId.epoch !== -1)) {
       const tag = new Writer();
       encodeFetchResponseResponsesPartitionsSnapshotId(tag, m.snapshotId, v);
       w.uvarint(2);

@@ -187,8 +187,8 @@ export interface ConsumerGroupHeartbeatResponse {
 export interface ConsumerGroupHeartbeatResponseInput {
   throttleTimeMs?: number | undefined;
   errorCode: number;
-  errorMessage: string | null;
-  memberId: string | null;
+  errorMessage?: string | null | undefined;
+  memberId?: string | null | undefined;
   memberEpoch: number;
   heartbeatIntervalMs: number;
   assignment: ConsumerGroupHeartbeatResponseAssignmentInput | null;
@@ -198,8 +198,8 @@ export function encodeConsumerGroupHeartbeatResponse(w: Writer, m: ConsumerGroup
   const flex = true;
   w.int32((m.throttleTimeMs ?? 0));
   w.int16(m.errorCode);
-  w.nullableString(m.errorMessage, flex);
-  w.nullableString(m.memberId, flex);
+  w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
+  w.nullableString((m.memberId === undefined ? null : m.memberId), flex);
   w.int32(m.memberEpoch);
   w.int32(m.heartbeatIntervalMs);
   const assignmentValue = m.assignment;

@@ -178,13 +178,13 @@ export interface ConsumerGroupDescribeResponseGroupsMembers {
 
 export interface ConsumerGroupDescribeResponseGroupsMembersInput {
   memberId: string;
-  instanceId: string | null;
-  rackId: string | null;
+  instanceId?: string | null | undefined;
+  rackId?: string | null | undefined;
   memberEpoch: number;
   clientId: string;
   clientHost: string;
   subscribedTopicNames: readonly string[];
-  subscribedTopicRegex: string | null;
+  subscribedTopicRegex?: string | null | undefined;
   assignment: ConsumerGroupDescribeResponseGroupsMembersAssignmentInput;
   targetAssignment: ConsumerGroupDescribeResponseGroupsMembersTargetAssignmentInput;
   memberType?: number | undefined;
@@ -193,15 +193,15 @@ export interface ConsumerGroupDescribeResponseGroupsMembersInput {
 export function encodeConsumerGroupDescribeResponseGroupsMembers(w: Writer, m: ConsumerGroupDescribeResponseGroupsMembersInput, v: number): void {
   const flex = true;
   w.nullableString(m.memberId, flex);
-  w.nullableString(m.instanceId, flex);
-  w.nullableString(m.rackId, flex);
+  w.nullableString((m.instanceId === undefined ? null : m.instanceId), flex);
+  w.nullableString((m.rackId === undefined ? null : m.rackId), flex);
   w.int32(m.memberEpoch);
   w.nullableString(m.clientId, flex);
   w.nullableString(m.clientHost, flex);
   const subscribedTopicNamesItems = m.subscribedTopicNames;
   w.count(subscribedTopicNamesItems.length, flex);
   for (const item of subscribedTopicNamesItems) w.nullableString(item, flex);
-  w.nullableString(m.subscribedTopicRegex, flex);
+  w.nullableString((m.subscribedTopicRegex === undefined ? null : m.subscribedTopicRegex), flex);
   encodeConsumerGroupDescribeResponseGroupsMembersAssignment(w, m.assignment, v);
   encodeConsumerGroupDescribeResponseGroupsMembersTargetAssignment(w, m.targetAssignment, v);
   if (v >= 1) {
@@ -257,7 +257,7 @@ export interface ConsumerGroupDescribeResponseGroups {
 
 export interface ConsumerGroupDescribeResponseGroupsInput {
   errorCode: number;
-  errorMessage: string | null;
+  errorMessage?: string | null | undefined;
   groupId: string;
   groupState: string;
   groupEpoch: number;
@@ -270,7 +270,7 @@ export interface ConsumerGroupDescribeResponseGroupsInput {
 export function encodeConsumerGroupDescribeResponseGroups(w: Writer, m: ConsumerGroupDescribeResponseGroupsInput, v: number): void {
   const flex = true;
   w.int16(m.errorCode);
-  w.nullableString(m.errorMessage, flex);
+  w.nullableString((m.errorMessage === undefined ? null : m.errorMessage), flex);
   w.nullableString(m.groupId, flex);
   w.nullableString(m.groupState, flex);
   w.int32(m.groupEpoch);

@@ -30,8 +30,8 @@ export const consumerGroupHeartbeat = defineMessage({
   response: [
     { name: 'throttleTimeMs', type: 'int32', default: 0 },
     { name: 'errorCode', type: 'int16' },
-    { name: 'errorMessage', type: 'string', nullableSince: 0 },
-    { name: 'memberId', type: 'string', nullableSince: 0 },
+    { name: 'errorMessage', type: 'string', nullableSince: 0, default: null },
+    { name: 'memberId', type: 'string', nullableSince: 0, default: null },
     { name: 'memberEpoch', type: 'int32' },
     { name: 'heartbeatIntervalMs', type: 'int32' },
     {

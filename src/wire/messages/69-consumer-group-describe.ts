@@ -17,7 +17,7 @@ export const consumerGroupDescribe = defineMessage({
       type: 'array',
       of: [
         { name: 'errorCode', type: 'int16' },
-        { name: 'errorMessage', type: 'string', nullableSince: 0 },
+        { name: 'errorMessage', type: 'string', nullableSince: 0, default: null },
         { name: 'groupId', type: 'string' },
         { name: 'groupState', type: 'string' },
         { name: 'groupEpoch', type: 'int32' },
@@ -28,13 +28,13 @@ export const consumerGroupDescribe = defineMessage({
           type: 'array',
           of: [
             { name: 'memberId', type: 'string' },
-            { name: 'instanceId', type: 'string', nullableSince: 0 },
-            { name: 'rackId', type: 'string', nullableSince: 0 },
+            { name: 'instanceId', type: 'string', nullableSince: 0, default: null },
+            { name: 'rackId', type: 'string', nullableSince: 0, default: null },
             { name: 'memberEpoch', type: 'int32' },
             { name: 'clientId', type: 'string' },
             { name: 'clientHost', type: 'string' },
             { name: 'subscribedTopicNames', type: 'array', of: 'string' },
-            { name: 'subscribedTopicRegex', type: 'string', nullableSince: 0 },
+            { name: 'subscribedTopicRegex', type: 'string', nullableSince: 0, default: null },
             {
               name: 'assignment',
               type: 'struct',

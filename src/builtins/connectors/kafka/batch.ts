@@ -1,6 +1,7 @@
 /** Fetched record batches as chunks: one row a record, its value in place, with key, headers and offset on demand. */
 import { ByteStore, ChunkBatch, type Origins } from '../../../data/index.ts';
 import { RecordCursor } from '../../../wire/records/index.ts';
+import type { ReadBatch } from './reader.ts';
 
 /** Rows of one partition. What they point to are the fetched bytes, or what a compressed batch inflated to. */
 class RecordOrigins implements Origins {
@@ -43,16 +44,11 @@ class RecordOrigins implements Origins {
 }
 
 /**
- * Records of a batch from `fromOffset` on, at most `max`. A null value is a row without bytes. `next` is the offset behind
- * the last record taken.
+ * Records of a batch from its `fromOffset` on, at most `max`; takes the owner over. A null value is a row without bytes.
+ * `next` is the offset behind the last record taken.
  */
-export function chunksOf(
-  topic: string,
-  partition: number,
-  batch: Uint8Array,
-  fromOffset: number,
-  max: number,
-): { readonly chunks: ChunkBatch; readonly next: number } {
+export function chunksOf(read: ReadBatch, max: number): { readonly chunks: ChunkBatch; readonly next: number } {
+  const { batch, fromOffset, owner, partition, topic } = read;
   const cursor = new RecordCursor().open(batch);
   const spans: number[] = [];
   const offsets: number[] = [];
@@ -65,6 +61,12 @@ export function chunksOf(
   }
   let store: ByteStore;
   const origins = new RecordOrigins(topic, partition, batch, Float64Array.from(offsets), () => store);
-  store = new ByteStore({ bytes: cursor.bytes, spans: Uint32Array.from(spans), count: offsets.length, origins });
+  store = new ByteStore({
+    bytes: cursor.bytes,
+    spans: Uint32Array.from(spans),
+    count: offsets.length,
+    owners: owner ? [owner] : [],
+    origins,
+  });
   return { chunks: ChunkBatch.of(store), next };
 }

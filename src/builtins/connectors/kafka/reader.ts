@@ -2,7 +2,7 @@
  * Two ways to read partitions, behind one interface: the embedded log, whose files are read here, and a cluster over the
  * wire. Both give whole record batches in order and keep offsets of a group.
  */
-import { type Io, messageOf } from '../../../base/index.ts';
+import { type Arena, type Io, messageOf, type Slab } from '../../../base/index.ts';
 import {
   type ClientSettings,
   type Cluster,
@@ -14,7 +14,7 @@ import {
   makeCluster,
   offsetFor,
 } from '../../../client/index.ts';
-import type { EmbeddedLog } from '../../../sdk/index.ts';
+import type { EmbeddedLog, StageContext } from '../../../sdk/index.ts';
 import { BatchHeader } from '../../../wire/records/index.ts';
 import type { StartOffset } from './arguments.ts';
 
@@ -23,6 +23,8 @@ export interface ReadBatch {
   readonly partition: number;
   readonly batch: Uint8Array;
   readonly fromOffset: number;
+  /** Holds the memory of `batch` once, for whoever takes it. */
+  readonly owner: Slab | undefined;
 }
 
 export interface TopicReader {
@@ -50,14 +52,16 @@ interface LocalPartition {
 
 export class EmbeddedReader implements TopicReader {
   private readonly io: Io;
+  private readonly arena: Arena;
   private readonly log: EmbeddedLog;
   private readonly topic: string;
   private readonly group: string;
   private readonly partitions: LocalPartition[] = [];
   private turn = 0;
 
-  constructor(io: Io, log: EmbeddedLog, topic: string, group: string) {
-    this.io = io;
+  constructor(context: StageContext, log: EmbeddedLog, topic: string, group: string) {
+    this.io = context.io;
+    this.arena = context.arena;
     this.log = log;
     this.topic = topic;
     this.group = group;
@@ -139,7 +143,7 @@ export class EmbeddedReader implements TopicReader {
     for (const extent of extents) {
       const file = this.io.files.open(extent.path, 'read');
       try {
-        const bytes = Buffer.allocUnsafeSlow(extent.length);
+        const { bytes, owner } = this.arena.room(extent.length);
         file.read(bytes, 0, extent.length, extent.position);
         const header = new BatchHeader(bytes);
         for (let p = 0; p < bytes.length; p += header.at(p).sizeBytes) {
@@ -151,9 +155,12 @@ export class EmbeddedReader implements TopicReader {
             partition: partition.index,
             batch: bytes.subarray(p, p + header.sizeBytes),
             fromOffset,
+            owner,
           });
+          owner?.hold();
           partition.offset = header.lastOffset + 1;
         }
+        owner?.release();
       } finally {
         file.close();
       }
@@ -173,10 +180,10 @@ export class ClusterReader implements TopicReader {
   private failure: unknown;
   private readonly onRevoke: OnRevoke;
 
-  constructor(io: Io, settings: ClientSettings, topic: string, group: string, onRevoke: OnRevoke) {
+  constructor(context: StageContext, settings: ClientSettings, topic: string, group: string, onRevoke: OnRevoke) {
     this.onRevoke = onRevoke;
     this.settings = settings;
-    this.cluster = makeCluster(io, settings);
+    this.cluster = makeCluster(context.io, settings, context.arena);
     this.consumer = new Consumer(this.cluster, settings.consumer);
     this.topic = topic;
     this.group = group;
@@ -223,9 +230,14 @@ export class ClusterReader implements TopicReader {
   async poll(): Promise<readonly ReadBatch[]> {
     if (this.failure) throw this.failure;
     const fetched = await this.consumer.poll();
-    return fetched.flatMap(({ batches, fromOffset, partition, topic }) =>
-      batches.map(batch => ({ topic, partition, batch, fromOffset })),
+    const read = fetched.flatMap(({ batches, fromOffset, owner, partition, topic }) =>
+      batches.map(batch => {
+        owner?.hold();
+        return { topic, partition, batch, fromOffset, owner };
+      }),
     );
+    for (const { owner } of fetched) owner?.release();
+    return read;
   }
 
   get isAtEnd(): boolean {

@@ -31,7 +31,7 @@ import {
   startOffset,
 } from './arguments.ts';
 import { chunksOf } from './batch.ts';
-import { ClusterReader, EmbeddedReader, type OnRevoke, type TopicReader } from './reader.ts';
+import { ClusterReader, EmbeddedReader, type OnRevoke, type ReadBatch, type TopicReader } from './reader.ts';
 
 interface Settings {
   readonly topic: string;
@@ -77,9 +77,9 @@ class KafkaSource implements Source {
     while (!this.isStopped && this.left > 0) {
       const batches = await this.reader.poll();
       const { assignment } = this;
-      for (const { batch, fromOffset, partition, topic } of batches) {
-        if (this.isStopped || this.left <= 0 || assignment !== this.assignment) break;
-        await this.emit(out, topic, partition, batch, fromOffset);
+      for (const read of batches) {
+        if (this.isStopped || this.left <= 0 || assignment !== this.assignment) read.owner?.release();
+        else await this.emit(out, read);
       }
       if (this.givenBack) await this.cutToGiveBack(out);
       else await this.cutWhenDue(out);
@@ -140,15 +140,9 @@ class KafkaSource implements Source {
     return this.settings.count === undefined ? Number.MAX_SAFE_INTEGER : this.settings.count - this.emitted;
   }
 
-  private async emit(
-    out: SourceOutput,
-    topic: string,
-    partition: number,
-    bytes: Uint8Array,
-    fromOffset: number,
-  ): Promise<void> {
-    const { chunks, next } = chunksOf(topic, partition, bytes, fromOffset, this.left);
-    this.offsets.set(partition, next);
+  private async emit(out: SourceOutput, read: ReadBatch): Promise<void> {
+    const { chunks, next } = chunksOf(read, this.left);
+    this.offsets.set(read.partition, next);
     this.emitted += chunks.count;
     this.sinceCut += chunks.count;
     if (chunks.count > 0) {
@@ -211,8 +205,8 @@ function makeSource(
     },
     onRevoke =>
       log
-        ? new EmbeddedReader(context.io, log, args.topic, group)
-        : new ClusterReader(context.io, settings, args.topic, group, onRevoke),
+        ? new EmbeddedReader(context, log, args.topic, group)
+        : new ClusterReader(context, settings, args.topic, group, onRevoke),
   );
 }
 

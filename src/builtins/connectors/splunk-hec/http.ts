@@ -80,10 +80,8 @@ export class HttpClient {
   }
 }
 
-type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
-
-function tlsVersion(text: string): TlsVersion {
-  return (text === '1.0' ? 'TLSv1' : `TLSv${text}`) as TlsVersion;
+function tlsVersion(text: string): 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' {
+  return (text === '1.0' ? 'TLSv1' : `TLSv${text}`) as 'TLSv1.3';
 }
 
 function retryAfter(value: string | string[] | undefined): number | undefined {

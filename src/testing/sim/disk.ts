@@ -17,7 +17,7 @@
  * I1 what was synced (bytes by `File.sync`, names by `syncDirectory`) survives every crash.
  * I2 after the crash every call fails until `restart`; files opened before it fail for ever.
  */
-import type { File, FileStat, FileSystem, Random } from '../base/index.ts';
+import type { File, FileStat, FileSystem, Random } from '../../base/index.ts';
 
 const SECTOR = 512;
 
