@@ -3,6 +3,7 @@
  *
  *   time       YYYY-MM-DDTHH:MM:SS[.fff|.ffffff|.fffffffff]Z
  *   duration   one decimal number in the largest unit that is not greater than the value: 4.5h, 1.5min, 45ms
+ *   both within int64 nanoseconds: 1677 to 2262, 106,751 days
  *   float      always with `.0` when whole; exponent form from about 1e16
  *   ip         dotted IPv4 where it is one, else the shortest IPv6 form (RFC 5952)
  *
@@ -51,7 +52,11 @@ export function readTime(text: string): Time | undefined {
     const offset = BigInt(Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000_000_000n;
     ns += sign === '+' ? -offset : offset;
   }
-  return new Time(ns);
+  return isInt64(ns) ? new Time(ns) : undefined;
+}
+
+function isInt64(ns: bigint): boolean {
+  return BigInt.asIntN(64, ns) === ns;
 }
 
 const DURATION_UNITS: readonly (readonly [string, number])[] = [
@@ -132,14 +137,16 @@ export function readDuration(text: string): Duration | undefined {
     end = DURATION_PART.lastIndex;
   }
   if (end !== body.length) return undefined;
-  return new Duration(isNegative ? -total : total);
+  const ns = isNegative ? -total : total;
+  return isInt64(ns) ? new Duration(ns) : undefined;
 }
 
-/** Decimal text times a whole number of nanoseconds, without a detour through doubles. */
+/** Decimal text times a whole number of nanoseconds, to the nearest one, without a detour through doubles. */
 function scaleExactly(decimal: string, size: number): bigint {
   const [whole = '0', fraction = ''] = decimal.split('.');
   const digits = fraction.slice(0, 18);
-  return BigInt(whole) * BigInt(size) + (BigInt(digits || '0') * BigInt(size)) / 10n ** BigInt(digits.length);
+  const unit = 10n ** BigInt(digits.length);
+  return BigInt(whole) * BigInt(size) + (BigInt(digits || '0') * BigInt(size) + unit / 2n) / unit;
 }
 
 export function printFloat(value: number): string {

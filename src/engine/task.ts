@@ -151,9 +151,15 @@ export class Task {
       },
       positions,
     );
+    // The source ends because the pipeline failed: an end would turn states that are not complete into results.
+    if (this.hasFailed) return;
     await this.lane.run(() => root.end());
     await this.epochs.idle();
     await source.close?.();
+  }
+
+  private get hasFailed(): boolean {
+    return this.state === 'failed';
   }
 
   private enter(call: () => Maybe): Maybe {

@@ -51,7 +51,8 @@ export interface OperatorDefinition {
 /** Where each argument stands in the text; `operator` is the place of the operator's name. */
 export interface ArgumentPlaces {
   readonly operator: Span;
-  of(argument: string): Span;
+  /** `index`: of a variadic argument, which one. */
+  of(argument: string, index?: number): Span;
   /** Place of a key inside an argument that is a record literal; the argument's own place otherwise. */
   ofKey(argument: string, key: string): Span;
 }

@@ -2,7 +2,7 @@
  * The same pipeline in other circumstances: sources that cut their batches small, and sources that are killed and begin
  * again where their last committed epoch ended. A pipeline gives the same events in all of them.
  */
-import { ChunkBatch } from '../data/index.ts';
+import { ByteStore, ChunkBatch, storeOf } from '../data/index.ts';
 import type { Batch, OperatorDefinition, Registry, Source, SourceOutput, StageContext } from '../sdk/index.ts';
 
 export interface EngineMode {
@@ -10,6 +10,8 @@ export interface EngineMode {
   readonly rowsMax?: number;
   /** Every expression by the row interpreter: no columns, no folded constants. */
   readonly isInterpreted?: boolean;
+  /** Each line of the input is a record of a topic: a chunk of its own that has an origin. */
+  readonly isTopic?: boolean;
   /** Kills the pipeline behind every n rows of its source, when their epoch is committed, and starts it again. */
   readonly restartEvery?: number;
 }
@@ -35,10 +37,56 @@ function wrapSources(registry: Registry, wrap: (source: Source) => Source): Regi
 
 /** `killed` is called when an epoch is committed that is not the last. */
 export function registryFor(registry: Registry, mode: EngineMode, killed: () => void): Registry {
-  const { restartEvery, rowsMax } = mode;
-  if (restartEvery !== undefined) return wrapSources(registry, source => new Restarting(source, restartEvery, killed));
-  if (rowsMax !== undefined) return wrapSources(registry, source => new Cutting(source, rowsMax));
-  return registry;
+  const { isTopic, restartEvery, rowsMax } = mode;
+  return wrapSources(registry, inner => {
+    const source = isTopic === true ? new Topic(inner) : inner;
+    if (restartEvery !== undefined) return new Restarting(source, restartEvery, killed);
+    return rowsMax === undefined ? source : new Cutting(source, rowsMax);
+  });
+}
+
+/** Lines of a stream as the records of a topic. */
+class Topic implements Source {
+  private readonly inner: Source;
+
+  constructor(inner: Source) {
+    this.inner = inner;
+  }
+
+  async run(out: SourceOutput, positions: string | undefined): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    await this.inner.run(
+      {
+        cutEpoch: () => undefined,
+        emit: batch => {
+          const chunks = batch as ChunkBatch;
+          for (let row = 0; row < chunks.count; row++) pieces.push(Uint8Array.from(chunks.bytesOf(row)));
+        },
+      },
+      positions,
+    );
+    const lines = Buffer.concat(pieces).toString('latin1').split('\n');
+    if (lines.at(-1) === '') lines.pop();
+    const { bytes, count, spans } = storeOf(lines.map(line => Buffer.from(line, 'latin1')));
+    const origins = {
+      describe: (row: number) => `input/0/${row}`,
+      key: () => null,
+      headers: () => [],
+      value: (row: number) => Buffer.from(lines[row]!, 'latin1'),
+    };
+    const batch = ChunkBatch.of(new ByteStore({ bytes, spans, count, origins }));
+    await out.emit(batch);
+    batch.release();
+    await out.cutEpoch('end');
+  }
+
+  stop(): void {
+    this.inner.stop();
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 function rowsOf(batch: Batch, from: number, to: number): Batch {
@@ -61,7 +109,8 @@ class Cutting implements Source {
         cutEpoch: cut => out.cutEpoch(cut),
         watermark: timeMs => out.watermark(timeMs),
         emit: async batch => {
-          const rows = batch instanceof ChunkBatch ? cutChunks(batch, this.rowsMax) : batch;
+          const isStream = batch instanceof ChunkBatch && !batch.store.origins;
+          const rows = isStream ? cutChunks(batch, this.rowsMax) : batch;
           for (let from = 0; from < rows.count && !this.isStopped; from += this.rowsMax)
             await out.emit(rowsOf(rows, from, Math.min(rows.count, from + this.rowsMax)));
         },

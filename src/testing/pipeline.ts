@@ -48,7 +48,7 @@ export async function runPipeline(
   const empty = { output: '', letters, ledger: [] };
   if (diagnostics.some(({ severity }) => severity === 'error'))
     return { ...empty, diagnostics: printed, failure: 'check' };
-  const chunks = [...(options.input ?? [])];
+  let chunks: (string | Uint8Array)[] = [];
   const written: Uint8Array[] = [];
   const services = new Map<string, unknown>([
     [
@@ -71,6 +71,7 @@ export async function runPipeline(
   const checkpoints = options.checkpoints ?? (mode.restartEvery === undefined ? undefined : memoryCheckpoints());
   for (;;) {
     let isKilled = false;
+    chunks = [...(options.input ?? [])];
     const killed = (): void => {
       isKilled = true;
       task.abort('killed');

@@ -7,6 +7,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { builtins } from '../../src/builtins/index.ts';
+import { TEXTS } from '../../src/lang/tql/errors.ts';
 import { runPipeline } from '../../src/testing/index.ts';
 import { MODES } from './modes.ts';
 
@@ -19,10 +20,15 @@ for (const file of programs) {
   const input = existsSync(stdin) ? [readFileSync(stdin)] : [];
   for (const [name, mode] of Object.entries(MODES)) {
     // Where a stream of bytes was cut is no position to go on from.
-    if (mode.restartEvery !== undefined && input.length > 0) continue;
+    if (mode.isTopic === true ? !file.startsWith('col-') : mode.restartEvery !== undefined && input.length > 0)
+      continue;
     test(`corpus ${file}, ${name}`, async () => {
       const expected = join(corpus, file.replace(/\.tql$/, '.txt'));
-      const { diagnostics, failure, output } = await runPipeline(text, builtins, { input, mode });
+      const { diagnostics, failure, output } = await runPipeline(text, builtins, {
+        input,
+        mode,
+        secrets: { S: 'tell nobody' },
+      });
       const reported = failure === undefined || failure === 'check' ? '' : `failed: ${failure}\n`;
       const actual = diagnostics.map(diagnostic => `${diagnostic}\n`).join('\n') + reported + output;
       const isFirst = name === Object.keys(MODES)[0];
@@ -53,3 +59,23 @@ function comparable(text: string, program: string): { diagnostics: readonly stri
   if (program.includes('// order: none')) output.sort();
   return { diagnostics: [...new Set(diagnostics)].sort(), output };
 }
+
+test('every diagnostic of the language stands in the corpus with its place', () => {
+  const expected = programs.map(file => readFileSync(join(corpus, file.replace(/\.tql$/, '.txt')), 'utf8')).join('\n');
+  const missing = Object.values(TEXTS).filter(([, text]) => {
+    const pattern = text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\\\{\w+\\\}/g, '.+');
+    return !new RegExp(`^(?:error|warning): ${pattern}\n +--> <input>:\\d+:\\d+$`, 'm').test(expected);
+  });
+  assert.deepEqual(missing, []);
+});
+
+test('every operator, function and aggregate that runs without a server stands in the corpus', () => {
+  const text = programs.map(file => readFileSync(join(corpus, file), 'utf8')).join('\n');
+  const names = [...builtins.operators.values(), ...builtins.functions.values(), ...builtins.aggregates.values()]
+    .map(({ name }) => name)
+    .filter(name => !/kafka|splunk/.test(name));
+  assert.deepEqual(
+    names.filter(name => !new RegExp(`\\b${name}\\b`).test(text)),
+    [],
+  );
+});

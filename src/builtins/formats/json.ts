@@ -2,8 +2,9 @@
  * `read_json`, `read_ndjson`, `write_json`, `write_ndjson`: bytes to events and back.
  *
  * Reading: the end of a chunk that came from a Kafka record always ends a document or line, so an unclosed `{` never eats
- * the next record. Chunks of a stream (standard input) are cut at any byte: what is left over waits for the next chunk. The
- * common case, one document a chunk, is checked and scanned where it lies; several in a chunk are split first.
+ * the next record. Chunks of a stream (standard input) are cut at any byte: what is left over waits for the next chunk
+ * (`json-split.ts`). The common case, one document a chunk, is checked and scanned where it lies; several in a chunk are
+ * split first.
  *
  * Writing: one chunk for each event; an unchanged event is the bytes that it came in.
  */
@@ -22,7 +23,7 @@ import {
   scanDocuments,
   storeOf,
 } from '../../data/index.ts';
-import { type Diagnostic, MillraceError } from '../../base/index.ts';
+import type { Diagnostic } from '../../base/index.ts';
 import {
   type ArgumentPlaces,
   type Batch,
@@ -33,6 +34,7 @@ import {
   type Transform,
 } from '../../sdk/index.ts';
 import { FORMAT_CODES } from './errors.ts';
+import { documents, lines, type Splitter } from './json-split.ts';
 
 const NAME = 'tenzir.json';
 const NONE: ReadonlySet<number> = new Set();
@@ -40,22 +42,9 @@ const OPEN_OBJECT = 0x7b;
 const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const COMMA = 0x2c;
-const NEWLINE = 0x0a;
-
-/**
- * Tells where documents stand; returns where the first incomplete or malformed one begins. `isWhole`: the bytes end where
- * a document may end, else more of the stream follows.
- */
-type Split = (
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  isWhole: boolean,
-  found: (start: number, end: number) => void,
-) => number;
 
 interface ReaderSettings {
-  readonly split: Split;
+  readonly split: Splitter;
   readonly reading: JsonReading;
   /** A list at the top gives an event for each object in it. */
   readonly takesLists: boolean;
@@ -67,7 +56,7 @@ interface ReaderSettings {
 class JsonReader implements Transform {
   private readonly context: StageContext;
   private readonly settings: ReaderSettings;
-  private readonly split: Split;
+  private readonly split: Splitter;
   private rest: Uint8Array = new Uint8Array(0);
 
   constructor(context: StageContext, settings: ReaderSettings) {
@@ -78,15 +67,11 @@ class JsonReader implements Transform {
 
   process(batch: Batch, out: Output): void | Promise<void> {
     const chunks = batch as ChunkBatch;
-    return chunks.store.origins ? this.records(chunks, out) : this.stream(chunks, out);
+    return chunks.store.origins ? this.records(chunks, out) : this.stream(piecesOf(chunks), false, out);
   }
 
-  async end(out: Output): Promise<void> {
-    if (this.rest.length === 0) return;
-    const batch = ChunkBatch.fromChunks([this.rest]);
-    this.rest = new Uint8Array(0);
-    await this.emit(batch, out);
-    batch.release();
+  end(out: Output): Promise<void> {
+    return this.stream([], true, out);
   }
 
   /** Each chunk is whole. */
@@ -105,19 +90,24 @@ class JsonReader implements Transform {
     return true;
   }
 
-  private async stream(chunks: ChunkBatch, out: Output): Promise<void> {
-    const pieces = [this.rest];
-    for (let row = 0; row < chunks.count; row++) pieces.push(chunks.bytesOf(row));
-    const bytes = Buffer.concat(pieces);
-    let complete = 0;
+  private async stream(pieces: readonly Uint8Array[], isEnd: boolean, out: Output): Promise<void> {
+    const bytes = Buffer.concat([this.rest, ...pieces]);
     const spans: number[] = [];
-    complete = this.split(bytes, 0, bytes.length, false, (start, end) => spans.push(start, end - start));
-    this.rest = Uint8Array.from(bytes.subarray(complete));
-    if (spans.length === 0) return;
+    const refused: Uint8Array[] = [];
+    const done = this.split.stream(
+      bytes,
+      isEnd,
+      (start, end) => spans.push(start, end - start),
+      (start, end) => refused.push(bytes.subarray(start, end)),
+    );
+    this.rest = Uint8Array.from(bytes.subarray(done));
     const store = new ByteStore({ bytes, spans: Uint32Array.from(spans), count: spans.length / 2 });
     const batch = ChunkBatch.of(store);
-    await this.emit(batch, out);
+    if (spans.length > 0) await this.emit(batch, out);
     batch.release();
+    const bad = ChunkBatch.fromChunks(refused);
+    refused.forEach((piece, row) => this.refuse(bad, row, piece, 0, piece.length));
+    bad.release();
   }
 
   /** Splits each row, keeps what is a valid object, sends the rest to the dead letters. */
@@ -130,7 +120,7 @@ class JsonReader implements Transform {
       const start = store.spans[2 * at]!;
       const end = start + store.spans[2 * at + 1]!;
       const before = spans.length;
-      const behind = this.split(store.bytes, start, end, true, (from, to) => {
+      const behind = this.split.row(store.bytes, start, end, (from, to) => {
         spans.push(from, to - from);
         origins.push(store.originRow(at));
       });
@@ -233,6 +223,10 @@ class JsonReader implements Transform {
   }
 }
 
+function piecesOf(chunks: ChunkBatch): readonly Uint8Array[] {
+  return Array.from({ length: chunks.count }, (_, row) => chunks.bytesOf(row));
+}
+
 function firstByte(store: ByteStore, row: number): number {
   let at = store.spans[2 * row]!;
   const end = at + store.spans[2 * row + 1]!;
@@ -261,41 +255,6 @@ function unflatten(record: RecordValue, separator: string): RecordValue {
     nested = nested.withAt(path, field, record.textOf(name));
   }
   return nested;
-}
-
-/** Concatenated documents. */
-const splitDocuments: Split = (bytes, start, end, _isWhole, found) => {
-  let at = start;
-  for (;;) {
-    try {
-      const next = documentEnd(bytes, at, end);
-      if (!next) return end;
-      found(next.start, next.end);
-      at = next.end;
-    } catch (error) {
-      if (!(error instanceof MillraceError)) throw error;
-      return at;
-    }
-  }
-};
-
-/** Lines; an empty line is nothing. Of a stream the text behind the last newline is left over. */
-const splitLines: Split = (bytes, start, end, isWhole, found) => {
-  let at = start;
-  while (at < end) {
-    const newline = bytes.indexOf(NEWLINE, at);
-    const isLast = newline < 0 || newline >= end;
-    if (isLast && !isWhole) return at;
-    const to = isLast ? end : newline;
-    if (hasText(bytes, at, to)) found(at, to);
-    at = to + 1;
-  }
-  return end;
-};
-
-function hasText(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i]! > 0x20) return true;
-  return false;
 }
 
 const READER_ARGS = {
@@ -335,7 +294,7 @@ export const readJson = defineOperator({
   validate: refuseSchemas,
   create: (args, context) =>
     new JsonReader(context, {
-      split: splitDocuments,
+      split: documents,
       reading: { infers: !args.raw, merges: args.merge },
       takesLists: args.arrays_of_objects,
       separator: args.unflatten_separator,
@@ -351,7 +310,7 @@ export const readNdjson = defineOperator({
   validate: refuseSchemas,
   create: (args, context) =>
     new JsonReader(context, {
-      split: splitLines,
+      split: lines,
       reading: { infers: !args.raw, merges: args.merge },
       takesLists: false,
       separator: args.unflatten_separator,

@@ -2,9 +2,12 @@
 import { ByteStore, ChunkBatch, EventBatch, printTql, RecordValue, type Value } from '../../data/index.ts';
 import { type Batch, defineOperator, type Output, s, type Transform } from '../../sdk/index.ts';
 
+const NEWLINE = 0x0a;
+
 class LineReader implements Transform {
   private readonly skipsEmpty: boolean;
-  private rest = '';
+  /** The line that a stream has begun, in the pieces that it came in: a piece may end inside a character. */
+  private rest: Uint8Array[] = [];
 
   constructor(skipsEmpty: boolean) {
     this.skipsEmpty = skipsEmpty;
@@ -13,20 +16,29 @@ class LineReader implements Transform {
   async process(batch: Batch, out: Output): Promise<void> {
     const chunks = batch as ChunkBatch;
     for (let row = 0; row < chunks.count; row++) {
+      const bytes = chunks.bytesOf(row);
+      const lines: string[] = [];
+      let start = 0;
+      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+        lines.push(this.line(bytes.subarray(start, end)));
+        start = end + 1;
+      }
       const isWhole = chunks.store.origins !== undefined;
-      const lines = (this.rest + chunks.textOf(row)).split('\n');
-      this.rest = isWhole ? '' : (lines.pop() ?? '');
-      if (isWhole && lines.at(-1) === '') lines.pop();
+      if (isWhole && start < bytes.length) lines.push(this.line(bytes.subarray(start)));
+      else if (start < bytes.length) this.rest.push(Uint8Array.from(bytes.subarray(start)));
       const like = chunks.select(Uint32Array.from({ length: lines.length }, () => row));
       await this.send(lines, out, like);
     }
   }
 
   async end(out: Output): Promise<void> {
-    if (this.rest === '') return;
-    const lines = [this.rest];
-    this.rest = '';
-    await this.send(lines, out, undefined);
+    if (this.rest.length > 0) await this.send([this.line(new Uint8Array(0))], out, undefined);
+  }
+
+  private line(last: Uint8Array): string {
+    const line = Buffer.concat([...this.rest, last]).toString('utf8');
+    this.rest = [];
+    return line;
   }
 
   private async send(lines: readonly string[], out: Output, like: ChunkBatch | undefined): Promise<void> {
@@ -59,7 +71,7 @@ function lineOf(record: RecordValue): string {
   const add = (value: Value): void => {
     if (value === null) return;
     if (value instanceof RecordValue) for (const [, inner] of value.entries()) add(inner);
-    else texts.push(typeof value === 'string' ? value : printTql(value));
+    else texts.push(typeof value === 'string' ? value : printTql(value, { isCompact: true }));
   };
   add(record);
   return texts.join(' ');

@@ -4,10 +4,8 @@ import { conversions } from './conversion/conversions.ts';
 import { jsonFunctions } from './json/json.ts';
 import length from './list/length.ts';
 import abs from './number/abs.ts';
-import ceil from './number/ceil.ts';
-import floor from './number/floor.ts';
 import random from './number/random.ts';
-import round from './number/round.ts';
+import { wholeNumbers } from './number/whole.ts';
 import secret from './runtime/secret.ts';
 import endsWith from './text/ends-with.ts';
 import join from './text/join.ts';
@@ -25,17 +23,15 @@ export const functions: readonly FunctionDefinition[] = [
   ...conversions,
   ...jsonFunctions,
   ...timeFunctions,
+  ...wholeNumbers,
   abs,
-  ceil,
   endsWith,
-  floor,
   join,
   length,
   lengthBytes,
   lengthChars,
   random,
   replace,
-  round,
   secret,
   split,
   startsWith,

@@ -43,12 +43,14 @@ export default defineOperator({
   args: { events: s.value('Records, or lists of records.').variadic() },
   examples: [{ tql: 'from {a: 1, b: "x"}', out: ['{"a":1,"b":"x"}'] }],
   validate: ({ events }, places) => {
-    const wrong = events
-      ?.flatMap(value => (Array.isArray(value) ? (value as readonly Value[]) : [value]))
-      .find(value => !(value instanceof RecordValue));
-    if (wrong === undefined) return [];
-    const message = `\`from\` takes records, or lists of records, got \`${typeOf(wrong)}\``;
-    return [{ code: 'MR2028', severity: 'error', message, span: places.of('events') }];
+    return (events ?? []).flatMap((value, i) => {
+      const wrong = (Array.isArray(value) ? (value as readonly Value[]) : [value]).find(
+        candidate => !(candidate instanceof RecordValue),
+      );
+      if (wrong === undefined) return [];
+      const message = `\`from\` takes records, or lists of records, got \`${typeOf(wrong)}\``;
+      return [{ code: 'MR2028', severity: 'error', message, span: places.of('events', i) }];
+    });
   },
   create: ({ events }) => new Literals(events),
 });

@@ -45,6 +45,7 @@ export class Compiler {
       },
       warn: (expr, message, hint) => {
         if (this.isFolding) this.hasFoldWarned = true;
+        else if (typeof hint === 'function') this.warn({ code: 'MR6210', message, span: expr.span }, hint);
         else this.warn({ code: 'MR6210', message, span: expr.span, ...(hint !== undefined && { hints: [hint] }) });
       },
     });
@@ -54,13 +55,14 @@ export class Compiler {
     return this.parts.host.isInterpreted === true;
   }
 
-  warn(warning: Omit<Diagnostic, 'severity' | 'file'>): void {
+  /** `hints` is called only for what is reported: looking for a similar name takes time. */
+  warn(warning: Omit<Diagnostic, 'severity' | 'file'>, hints?: () => readonly string[]): void {
     this.parts.onWarning();
     const { span = this.parts.span } = warning;
     const key = `${span.start}:${span.end}:${warning.message}`;
     if (this.reported.has(key)) return;
     this.reported.add(key);
-    this.parts.host.warn({ ...warning, span, severity: 'warning' });
+    this.parts.host.warn({ ...warning, ...(hints && { hints: hints() }), span, severity: 'warning' });
   }
 
   /** The value of an expression that reads no event. */

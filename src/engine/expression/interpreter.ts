@@ -6,7 +6,7 @@
  * I1 a row's evaluation has no effect but warnings.
  * I2 a function sees only arguments that its parameters declare; anything else is null and one warning.
  */
-import { assert } from '../../base/index.ts';
+import { assert, nearest } from '../../base/index.ts';
 import { printTql, RecordValue, Secret, typeOf, type Value } from '../../data/index.ts';
 import type {
   CallContext,
@@ -33,7 +33,8 @@ export interface InterpreterHost {
   readonly registry: Registry;
   readonly environment: Environment;
   readonly calls: Omit<CallContext, 'warn'>;
-  warn(expr: Expr, message: string, hint?: string): void;
+  /** A function gives the hints when they are wanted. */
+  warn(expr: Expr, message: string, hint?: string | (() => readonly string[])): void;
 }
 
 export class Interpreter {
@@ -121,7 +122,7 @@ export class Interpreter {
     if (base instanceof RecordValue) {
       const value = base.get(name);
       if (value !== undefined) return value;
-      if (!isQuiet) this.host.warn(expr, `field \`${name}\` not found`, 'append `?` to suppress this warning');
+      if (!isQuiet) this.host.warn(expr, `field \`${name}\` not found`, () => hintsOfMissing(name, base));
       return null;
     }
     if (base !== null && !isQuiet) this.host.warn(expr, `\`${typeOf(base)}\` has no field \`${name}\``);
@@ -172,7 +173,9 @@ export class Interpreter {
 
   private format(parts: readonly (string | Expr)[], scope: Scope): Value {
     const values = parts.map(part => (typeof part === 'string' ? part : this.evaluate(part, scope)));
-    const texts = values.map(value => (typeof value === 'string' || value instanceof Secret ? value : printTql(value)));
+    const texts = values.map(value =>
+      typeof value === 'string' || value instanceof Secret ? value : printTql(value, { isCompact: true }),
+    );
     return texts.some(text => text instanceof Secret) ? Secret.join(texts) : texts.join('');
   }
 
@@ -220,6 +223,12 @@ export class Interpreter {
       warn: (message, hint) => this.host.warn(expr, message, hint),
     });
   }
+}
+
+function hintsOfMissing(name: string, record: RecordValue): readonly string[] {
+  const near = nearest(name, record.keys());
+  const quiet = 'append `?` to suppress this warning';
+  return near === undefined ? [quiet] : [`did you mean \`${near}\`?`, quiet];
 }
 
 function accepts(parameter: Parameter, value: Value): boolean {

@@ -6,6 +6,7 @@ export const TEXTS = {
   unterminatedString: ['MR2002', 'unterminated string'],
   badEscape: ['MR2003', 'unknown escape `{escape}`'],
   badNumber: ['MR2004', 'invalid number `{text}`'],
+  badTime: ['MR2006', 'invalid time `{text}`'],
   unterminatedComment: ['MR2005', 'unterminated comment'],
   expected: ['MR2010', 'expected {what}, got {got}'],
   tooDeep: ['MR2011', 'nested more than {limit} levels deep'],

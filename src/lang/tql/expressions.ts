@@ -23,6 +23,8 @@ const OPERATIONS: Readonly<Partial<Record<BinaryOperator, BinaryOperation>>> = {
   'not in': 'not_in',
 };
 
+const NOUNS = { underscore: '`_`', pipeline: 'a pipeline', assignment: 'an assignment' } as const;
+
 export interface ExpressionContext {
   readonly registry: Registry;
   readonly variables: ReadonlySet<string>;
@@ -147,7 +149,7 @@ export function lowerExpression(
     case 'underscore':
     case 'pipeline':
     case 'assignment':
-      context.report(diagnose('expected', span, { what: 'an expression', got: `a ${expression.kind}` }));
+      context.report(diagnose('expected', span, { what: 'an expression', got: NOUNS[expression.kind] }));
       return { kind: 'constant', value: null, span };
     case 'bad':
       return { kind: 'constant', value: null, span };

@@ -61,8 +61,7 @@ const SYMBOLS = [
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const TIME = /\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?/y;
 const IPV4 = /\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?/y;
-const IPV6 =
-  /(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7}|::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,6})?)(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:\/\d{1,3})?/y;
+const IPV6 = /(?:[0-9a-fA-F]{0,4}:){2,8}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?:\/\d{1,3})?/y;
 const NUMBER = /\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?/y;
 const UNIT = /[A-Za-z]+/y;
 const SCALE: Readonly<Record<string, number>> = {
@@ -165,7 +164,11 @@ class Lexer {
   /** Times and addresses: what looks like one and is one. */
   private address(): boolean {
     const time = this.match(TIME, this.at);
-    if (time !== undefined && this.literal(time, readTime(time))) return true;
+    if (time !== undefined) {
+      const value = readTime(time);
+      if (!value) this.report('badTime', this.at, this.at + time.length, { text: time });
+      return this.literal(time, value ?? null);
+    }
     const v4 = this.match(IPV4, this.at);
     if (v4 !== undefined && this.literal(v4, v4.includes('/') ? readSubnet(v4) : readIp(v4))) return true;
     // `pkg::op` is a path: an IPv6 text is tried only where no name or `::` stands right before.
@@ -190,7 +193,10 @@ class Lexer {
     const scale = SCALE[unit];
     if (scale !== undefined) {
       const isWhole = !/[.eE]/.test(plain);
-      return this.literal(digits + unit, isWhole ? BigInt(plain) * BigInt(scale) : scaled(Number(plain) * scale));
+      return this.literal(
+        digits + unit,
+        isWhole ? ranged(BigInt(plain) * BigInt(scale)) : scaled(Number(plain) * scale),
+      );
     }
     // A duration may go on: 2h30min.
     const rest = /^\d[\d_]*(?:\.\d+)?[a-z]+(?:\d[\d_]*(?:\.\d+)?[a-z]+)*/.exec(
@@ -215,24 +221,28 @@ class Lexer {
       const close = this.text.indexOf(closing, this.at);
       const isClosed = close >= 0 && close < this.end;
       if (!isClosed) this.report('unterminatedString', start, start + opening.length);
-      const body = this.text.slice(this.at, isClosed ? close : this.lineEnd());
+      const text = this.text.slice(this.at, isClosed ? close : this.lineEnd());
+      const body = isBlob ? utf8Bytes(text) : text;
       this.finishString(start, isClosed ? close + closing.length : this.lineEnd(), body, isBlob);
       return;
     }
     if (opening.startsWith('f')) this.format(start, quote);
     else {
-      const body = this.escaped(quote, start, undefined);
+      const body = this.escaped(quote, start, undefined, isBlob);
       this.finishString(start, this.at, body, isBlob);
     }
   }
 
   private finishString(start: number, end: number, body: string, isBlob: boolean): void {
     this.at = start;
-    this.push('literal', end, '', isBlob ? new Blob(Buffer.from(body, 'utf8')) : body);
+    this.push('literal', end, '', isBlob ? new Blob(new Uint8Array(Buffer.from(body, 'latin1'))) : body);
   }
 
-  /** Text up to the closing quote, or to a brace when `onBrace` is given; `at` stands behind what was read. */
-  private escaped(quote: string, start: number, onBrace: (() => boolean) | undefined): string {
+  /**
+   * Text up to the closing quote, or to a brace when `onBrace` is given; `at` stands behind what was read. Of a blob a
+   * character for each byte: `\xHH` is one byte, everything else the bytes of its UTF-8 form.
+   */
+  private escaped(quote: string, start: number, onBrace: (() => boolean) | undefined, isBlob = false): string {
     let body = '';
     while (this.at < this.end) {
       const char = this.text[this.at]!;
@@ -241,7 +251,7 @@ class Lexer {
         return body;
       }
       if (char === '\n') break;
-      if (char === '\\') body += this.escape();
+      if (char === '\\') body += this.escape(isBlob);
       else if (onBrace && (char === '{' || char === '}')) {
         if (this.text[this.at + 1] === char) {
           body += char;
@@ -249,21 +259,24 @@ class Lexer {
         } else if (onBrace()) return body;
         else body += char;
       } else {
-        body += char;
-        this.at++;
+        const text = isBlob ? String.fromCodePoint(this.text.codePointAt(this.at)!) : char;
+        body += isBlob ? utf8Bytes(text) : text;
+        this.at += text.length;
       }
     }
     this.report('unterminatedString', start, Math.min(this.end, start + 1));
     return body;
   }
 
-  private escape(): string {
+  private escape(isBlob: boolean): string {
     const rest = this.text.slice(this.at, Math.min(this.end, this.at + 12));
     const hex = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\})/.exec(rest);
     if (hex) {
-      this.at += hex[0].length;
       const code = Number.parseInt(hex[1] ?? hex[2] ?? hex[3] ?? hex[4]!, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
+      if (code > 0x10ffff) this.report('badEscape', this.at, this.at + hex[0].length, { escape: hex[0] });
+      this.at += hex[0].length;
+      const text = code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
+      return isBlob && hex[1] === undefined ? utf8Bytes(text) : text;
     }
     const simple = ESCAPES[rest[1] ?? ''];
     const after = Math.min(this.end, this.at + 2);
@@ -347,9 +360,18 @@ class Lexer {
   }
 }
 
+/** A character for each byte of the UTF-8 form. */
+function utf8Bytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
 function integer(digits: string): Value {
-  const value = BigInt(digits);
-  return value < 2n ** 64n ? value : Number(digits);
+  return ranged(BigInt(digits));
+}
+
+/** What is beyond 64 bits is a float. */
+function ranged(value: bigint): Value {
+  return value < 2n ** 64n ? value : Number(value);
 }
 
 function scaled(value: number): Value {

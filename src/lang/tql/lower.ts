@@ -268,7 +268,7 @@ class Lowering {
     operator: Span,
     places: ReadonlyMap<string, readonly Argument[]>,
   ): void {
-    const of = (argument: string): Span => places.get(argument)?.[0]?.value.span ?? operator;
+    const of = (argument: string, index = 0): Span => places.get(argument)?.[index]?.value.span ?? operator;
     const ofKey = (argument: string, key: string): Span => {
       const value = places.get(argument)?.[0]?.value;
       const field =
@@ -282,6 +282,11 @@ class Lowering {
   private reportUnknown(name: string, span: Span): void {
     if (PLANNED_OPERATORS.has(name) || PLANNED_OPERATORS.has(name.replaceAll('::', '_'))) {
       this.report('plannedOperator', span, { name });
+      return;
+    }
+    if (name.includes('::')) {
+      const hints = ['operators of packages are not implemented in this version'];
+      this.diagnostics.push(diagnose('unknownOperator', span, { name }, { hints }));
       return;
     }
     const near = nearest(name, this.registry.operators.keys());

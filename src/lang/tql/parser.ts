@@ -531,7 +531,9 @@ class Parser {
     const span = { start: token.span.start, end: operand.span.end };
     const isNegative = token.text === '-' && operand.kind === 'literal';
     if (isNegative && (typeof operand.value === 'bigint' || typeof operand.value === 'number')) {
-      return { kind: 'literal', value: -operand.value, span };
+      const value = -operand.value;
+      const isBeyond = typeof value === 'bigint' && value < -(2n ** 63n);
+      return { kind: 'literal', value: isBeyond ? Number(value) : value, span };
     }
     return { kind: 'unary', operator: token.text as '-' | '+', operand, span };
   }

@@ -1,10 +1,11 @@
 /** `join`. */
+import { typeOf, type Value } from '../../../data/index.ts';
 import { defineFunction } from '../../../sdk/index.ts';
 
 export default defineFunction({
   name: 'join',
   category: 'text',
-  summary: 'One text from a list of texts.',
+  summary: 'One text from a list of texts; nulls are left out.',
   parameters: [
     { name: 'xs', type: 'list' },
     { name: 'separator', type: 'string', isOptional: true },
@@ -12,6 +13,11 @@ export default defineFunction({
   returns: 'string',
   isPure: true,
   examples: [{ tql: '["a", "b"].join("-")', out: '"a-b"' }],
-  evaluate: ([xs, separator]) =>
-    (xs as readonly unknown[]).filter(x => typeof x === 'string').join((separator as string | undefined) ?? ''),
+  evaluate: ([xs, separator], { warn }) => {
+    const texts = (xs as readonly Value[]).filter(x => x !== null);
+    const other = texts.find(x => typeof x !== 'string');
+    if (other === undefined) return texts.join((separator as string | undefined) ?? '');
+    warn(`\`join\` expected a list of \`string\`, got \`${typeOf(other)}\` in it`);
+    return null;
+  },
 });

@@ -4,7 +4,7 @@ import { defineFunction } from '../../../sdk/index.ts';
 export default defineFunction({
   name: 'replace',
   category: 'text',
-  summary: 'With every occurrence of a text replaced.',
+  summary: 'With every occurrence of a text replaced; the empty text occurs nowhere.',
   parameters: [
     { name: 'x', type: 'string' },
     { name: 'what', type: 'string' },
@@ -13,5 +13,6 @@ export default defineFunction({
   returns: 'string',
   isPure: true,
   examples: [{ tql: '"a.b.c".replace(".", "-")', out: '"a-b-c"' }],
-  evaluate: ([x, what, by]) => (x as string).replaceAll(what as string, () => by as string),
+  evaluate: ([x, what, by]) =>
+    what === '' ? (x as string) : (x as string).replaceAll(what as string, () => by as string),
 });

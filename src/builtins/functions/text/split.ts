@@ -4,7 +4,7 @@ import { defineFunction } from '../../../sdk/index.ts';
 export default defineFunction({
   name: 'split',
   category: 'text',
-  summary: 'Parts between separators.',
+  summary: 'Parts between separators; the characters when the separator is empty.',
   parameters: [
     { name: 'x', type: 'string' },
     { name: 'separator', type: 'string' },
@@ -12,5 +12,5 @@ export default defineFunction({
   returns: 'list',
   isPure: true,
   examples: [{ tql: '"a,b".split(",")', out: '["a", "b"]' }],
-  evaluate: ([x, separator]) => (x as string).split(separator as string),
+  evaluate: ([x, separator]) => (separator === '' ? [...(x as string)] : (x as string).split(separator as string)),
 });
