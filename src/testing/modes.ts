@@ -58,6 +58,7 @@ class Topic implements Source {
     await this.inner.run(
       {
         cutEpoch: () => undefined,
+        watermark: () => undefined,
         emit: batch => {
           const chunks = batch as ChunkBatch;
           for (let row = 0; row < chunks.count; row++) pieces.push(Uint8Array.from(chunks.bytesOf(row)));
