@@ -28,4 +28,5 @@ export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
 export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';
 export { SeededRandom } from './random.ts';
+export { sameSecret } from './same-secret.ts';
 export { nearest } from './suggest.ts';

@@ -58,6 +58,7 @@ function settle(): Promise<void> {
 const NO_NETWORK: Network = {
   connect: () => Promise.reject(new Error('no network')),
   listen: () => Promise.reject(new Error('no network')),
+  request: () => Promise.reject(new Error('no network')),
 };
 
 interface SimIo extends Io {

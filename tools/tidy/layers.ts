@@ -3,11 +3,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   data: ['base'],
   wire: ['base'],
+  sasl: ['base'],
   log: ['base', 'wire/records'],
   sdk: ['base', 'data'],
-  client: ['base', 'wire', 'wire/records'],
+  client: ['base', 'wire', 'wire/records', 'sasl'],
   coordination: ['base', 'log'],
-  broker: ['base', 'wire', 'wire/records', 'log', 'coordination'],
+  broker: ['base', 'wire', 'wire/records', 'sasl', 'log', 'coordination'],
   lang: ['base', 'data', 'sdk'],
   engine: ['base', 'data', 'sdk', 'lang/plan'],
   builtins: ['base', 'data', 'sdk', 'client', 'wire/records'],
@@ -53,6 +54,7 @@ export const PROCESS_WORDS: readonly RegExp[] = [
 /** The one file or folder that names a package. */
 export const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
   'fast-check': 'data/value-cases.ts',
+  jose: 'sasl/jwt.ts',
   zod: 'app/config.ts',
   yaml: 'app/config.ts',
   pino: 'base/logger.ts',

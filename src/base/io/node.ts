@@ -12,7 +12,9 @@ import net from 'node:net';
 import { availableParallelism } from 'node:os';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
+import { httpRequest } from './http-request.ts';
 import { NodeConnection } from './node-connection.ts';
+import { tlsSettings } from './tls-settings.ts';
 import type {
   Address,
   Clock,
@@ -207,28 +209,14 @@ class NodeNetwork implements Network {
       close: () => new Promise(resolve => server.close(() => resolve())),
     };
   }
+
+  readonly request = httpRequest;
 }
 
 function serverName(address: Address, options: TlsOptions): { servername?: string } {
   // Names go into the handshake, addresses must not.
   const name = options.serverName ?? address.host;
   return net.isIP(name) ? {} : { servername: name };
-}
-
-function tlsSettings(
-  options: TlsOptions,
-): tls.SecureContextOptions & { rejectUnauthorized?: boolean; requestCert?: boolean } {
-  const text = (value: string | Uint8Array): string | Buffer =>
-    typeof value === 'string' ? value : Buffer.from(value);
-  return {
-    minVersion: options.minVersion ?? 'TLSv1.2',
-    rejectUnauthorized: options.verify ?? true,
-    ...(options.ca !== undefined && { ca: text(options.ca) }),
-    ...(options.cert !== undefined && { cert: text(options.cert) }),
-    ...(options.key !== undefined && { key: text(options.key) }),
-    ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
-    ...(options.requestCert !== undefined && { requestCert: options.requestCert }),
-  };
 }
 
 class NodeThread implements Thread {

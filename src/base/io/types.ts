@@ -118,12 +118,30 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+export interface HttpRequest {
+  readonly url: string;
+  readonly method: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly tls?: TlsOptions;
+  readonly timeoutMs: number;
+  /** A longer answer is an error. */
+  readonly bytesMax: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
 export interface Network {
   connect(address: Address, options: { tls?: TlsOptions; timeoutMs: number }): Promise<Connection>;
   listen(
     address: Address,
     options: { tls?: TlsOptions; onConnection(connection: Connection): void },
   ): Promise<Listener>;
+  /** One small exchange with an HTTP server: keys, tokens. Redirects are answers like any other. */
+  request(request: HttpRequest): Promise<HttpResponse>;
 }
 
 /** A message channel to a thread. `post` copies by structured clone; shared memory is shared. */

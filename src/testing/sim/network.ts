@@ -47,6 +47,8 @@ export class SimNetwork {
       machine.onDeath(() => void close());
       return Promise.resolve({ address: { host: address.host, port }, close });
     },
+    // Nobody in the world speaks HTTP.
+    request: () => Promise.reject(failure('ECONNREFUSED')),
   });
 
   get openLinks(): number {
