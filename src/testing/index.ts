@@ -1,5 +1,13 @@
 /** Front door of `testing`: the public test kit. */
 export { fuzz } from './fuzz.ts';
+export {
+  type InnerOffsets,
+  type LegacyCodec,
+  type LegacyMessage,
+  message,
+  messageSet,
+  wrapper,
+} from './message-sets.ts';
 export { startTestBroker, type TestBroker } from './broker.ts';
 export type { EngineMode } from './modes.ts';
 export { memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

@@ -30,4 +30,32 @@ export const wireErrors = defineErrors({
     kafka: 2,
     help: 'The batch is damaged, or inflates beyond the bound that protects the process.',
   },
+  corruptMessage: {
+    code: 'MR4005',
+    text: 'corrupt message at byte {position}: {reason}',
+    retry: 'no',
+    kafka: 2,
+    help: 'The bytes changed between the client and here, or the client writes message formats 0 and 1 wrongly.',
+  },
+  codecNeedsFormat2: {
+    code: 'MR4006',
+    text: '{codec} is a codec of record format 2, message format {magic} has none like it',
+    retry: 'no',
+    kafka: 76,
+    help: 'Update the client to one of Kafka 2.1 or later, or let the producers of this topic use another compression.type.',
+  },
+  messageTimestamp: {
+    code: 'MR4007',
+    text: 'invalid timestamp of a message: {reason}',
+    retry: 'no',
+    kafka: 32,
+    help: 'Correct the clock or the timestamps of the producer.',
+  },
+  messageTooLarge: {
+    code: 'MR4008',
+    text: 'a message of {size} bytes, the limit is {limit}',
+    retry: 'no',
+    kafka: 10,
+    help: 'Raise max.message.bytes of the topic, or make the batches of the producer smaller.',
+  },
 });
