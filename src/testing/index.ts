@@ -1,4 +1,5 @@
 /** Front door of `testing`: the public test kit. */
+export { type Certificate, CertificateAuthority, type CertificateWish } from './certificates.ts';
 export { fuzz } from './fuzz.ts';
 export {
   type InnerOffsets,

@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import type { Address, Connection, ConnectionHandler } from './types.ts';
+import type { Address, Connection, ConnectionHandler, TlsPeer } from './types.ts';
 
 interface WithHandle {
   _handle?: unknown;
@@ -13,11 +13,13 @@ interface WithHandle {
 export class NodeConnection implements Connection {
   readonly remote: Address;
   readonly local: Address;
+  readonly tlsPeer?: TlsPeer;
   private socket: net.Socket;
   private error: Error | undefined;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, tlsPeer?: TlsPeer) {
     this.socket = socket;
+    if (tlsPeer) this.tlsPeer = tlsPeer;
     this.remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     this.local = { host: socket.localAddress ?? '', port: socket.localPort ?? 0 };
     // An error before `start` is kept for `onClose`; without a listener it would end the process.

@@ -13,6 +13,7 @@ import { availableParallelism } from 'node:os';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { httpRequest } from './http-request.ts';
+import { listen } from './listen.ts';
 import { NodeConnection } from './node-connection.ts';
 import { tlsSettings } from './tls-settings.ts';
 import type {
@@ -22,7 +23,6 @@ import type {
   FileStat,
   FileSystem,
   Io,
-  Listener,
   Network,
   Random,
   Thread,
@@ -184,32 +184,7 @@ class NodeNetwork implements Network {
     return new NodeConnection(socket);
   }
 
-  async listen(
-    address: Address,
-    options: { tls?: TlsOptions; onConnection(connection: NodeConnection): void },
-  ): Promise<Listener> {
-    const accept = (socket: net.Socket): void => {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, 60_000);
-      options.onConnection(new NodeConnection(socket));
-    };
-    const server = options.tls
-      ? tls.createServer({ ...tlsSettings(options.tls), pauseOnConnect: true }, accept)
-      : net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, accept);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(address.port, address.host, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
-    const bound = server.address() as net.AddressInfo;
-    return {
-      address: { host: bound.address, port: bound.port },
-      close: () => new Promise(resolve => server.close(() => resolve())),
-    };
-  }
-
+  readonly listen = listen;
   readonly request = httpRequest;
 }
 

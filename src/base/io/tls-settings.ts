@@ -1,19 +1,19 @@
 /** The seam's TLS options in Node's words. */
 import type { SecureContextOptions } from 'node:tls';
-import type { TlsOptions } from './types.ts';
+import type { ServerTlsOptions, TlsOptions } from './types.ts';
 
-export function tlsSettings(
-  options: TlsOptions,
-): SecureContextOptions & { rejectUnauthorized?: boolean; requestCert?: boolean } {
+export function tlsSettings(options: TlsOptions): SecureContextOptions & { rejectUnauthorized: boolean } {
+  return { ...contextSettings(options), rejectUnauthorized: options.verify ?? true };
+}
+
+export function contextSettings({ ca, cert, key, minVersion, passphrase }: ServerTlsOptions): SecureContextOptions {
   const text = (value: string | Uint8Array): string | Buffer =>
     typeof value === 'string' ? value : Buffer.from(value);
   return {
-    minVersion: options.minVersion ?? 'TLSv1.2',
-    rejectUnauthorized: options.verify ?? true,
-    ...(options.ca !== undefined && { ca: text(options.ca) }),
-    ...(options.cert !== undefined && { cert: text(options.cert) }),
-    ...(options.key !== undefined && { key: text(options.key) }),
-    ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
-    ...(options.requestCert !== undefined && { requestCert: options.requestCert }),
+    minVersion: minVersion ?? 'TLSv1.2',
+    ...(ca !== undefined && { ca: text(ca) }),
+    ...(cert !== undefined && { cert: text(cert) }),
+    ...(key !== undefined && { key: text(key) }),
+    ...(passphrase !== undefined && { passphrase }),
   };
 }

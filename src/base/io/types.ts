@@ -72,8 +72,28 @@ export interface TlsOptions {
   /** False accepts any certificate of the peer. Default true. */
   readonly verify?: boolean;
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
-  /** Server side: ask for (and verify) a client certificate. */
-  readonly requestCert?: boolean;
+}
+
+export interface ServerTlsOptions extends Omit<TlsOptions, 'serverName' | 'verify'> {
+  /** Whether clients show a certificate; one that is shown must be good under `ca`. */
+  readonly clientAuth?: 'none' | 'optional' | 'required';
+}
+
+/** What the handshake of an accepted TLS connection told. */
+export interface TlsPeer {
+  /** The name that the client wanted to reach (SNI). */
+  readonly serverName: string | undefined;
+  /** The client's certificate, verified, as DER. */
+  readonly certificate: Uint8Array | undefined;
+}
+
+/** A connection that did not get through a TLS listener's handshake. */
+export interface TlsRefusal {
+  readonly remote: Address;
+  /** The first bytes when they were not TLS. */
+  readonly first?: Uint8Array;
+  /** Why the handshake failed. */
+  readonly reason?: string;
 }
 
 export interface Address {
@@ -90,6 +110,8 @@ export interface Address {
 export interface Connection {
   readonly remote: Address;
   readonly local: Address;
+  /** Set on connections that a TLS listener accepted. */
+  readonly tlsPeer?: TlsPeer;
   start(handler: ConnectionHandler): void;
   /** False when the peer is slower than we are: wait for `onDrain`. `onFlushed` runs when the bytes are no longer used. */
   write(pieces: readonly Uint8Array[], onFlushed?: () => void): boolean;
@@ -114,8 +136,17 @@ export interface ConnectionHandler {
 
 export interface Listener {
   readonly address: Address;
+  /** For connections to come; those that are open keep what they began with. Throws when the options do not fit. */
+  setTls(tls: ServerTlsOptions): void;
   /** Stops accepting; open connections stay. */
   close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly tls?: ServerTlsOptions;
+  onConnection(connection: Connection): void;
+  /** May give bytes for who spoke something else than TLS, before the connection ends. */
+  onTlsRefusal?(refusal: TlsRefusal): Uint8Array | undefined;
 }
 
 export interface HttpRequest {
@@ -136,10 +167,7 @@ export interface HttpResponse {
 
 export interface Network {
   connect(address: Address, options: { tls?: TlsOptions; timeoutMs: number }): Promise<Connection>;
-  listen(
-    address: Address,
-    options: { tls?: TlsOptions; onConnection(connection: Connection): void },
-  ): Promise<Listener>;
+  listen(address: Address, options: ListenOptions): Promise<Listener>;
   /** One small exchange with an HTTP server: keys, tokens. Redirects are answers like any other. */
   request(request: HttpRequest): Promise<HttpResponse>;
 }

@@ -45,7 +45,8 @@ export class SimNetwork {
         return Promise.resolve();
       };
       machine.onDeath(() => void close());
-      return Promise.resolve({ address: { host: address.host, port }, close });
+      // The world has no TLS.
+      return Promise.resolve({ address: { host: address.host, port }, close, setTls: () => undefined });
     },
     // Nobody in the world speaks HTTP.
     request: () => Promise.reject(failure('ECONNREFUSED')),
