@@ -1,5 +1,5 @@
 /** All commands, their flags and help. Modules behind them load when they are called. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { reportError } from './output.ts';
 
@@ -33,10 +33,10 @@ export async function runCli(argv: readonly string[]): Promise<void> {
 
   program
     .command('check')
-    .argument('<paths...>', 'TQL files and configurations')
+    .argument('<paths...>', 'TQL files and configurations; - is standard input')
     .description('check TQL files and configurations without running them')
     .option('--parse-only', 'stop behind the parser')
-    .option('--format <format>', 'text or json', 'text')
+    .addOption(new Option('--format <format>', 'form of the diagnostics').choices(['text', 'json']).default('text'))
     .action((paths, options) => run(async () => (await import('./commands/check.ts')).check(paths, options)));
 
   program

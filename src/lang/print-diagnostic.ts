@@ -12,6 +12,7 @@
  *
  * `^` underlines errors, `~` warnings, `-` other places; a gap between two lines is `⋮`; the gutter is as wide as the
  * largest line number; a place of several lines is underlined on its first line, with the length of the whole place.
+ * Tabs stand under tabs. Of a very long line a part around the place is shown, and of a very long place its beginning.
  */
 import type { Diagnostic, Span } from '../base/index.ts';
 import type { SourceText } from './source.ts';
@@ -24,6 +25,10 @@ export interface Palette {
 }
 
 const PLAIN: Palette = { error: text => text, warning: text => text, accent: text => text, bold: text => text };
+
+const LINE_LENGTH_MAX = 400;
+const SHOWN_BEFORE = 60;
+const UNDERLINE_LENGTH_MAX = 2_000;
 
 interface Place {
   readonly line: number;
@@ -47,15 +52,14 @@ export function printDiagnostic(
     const { column, line } = source.position(diagnostic.span.start);
     lines.push(`${' '.repeat(gutter)}${palette.accent('-->')} ${source.file}:${line}:${column}`, bar);
     let last: number | undefined;
+    let shown = shownOf('', 1);
     for (const place of places) {
       if (last !== undefined && place.line > last + 1) lines.push(`${' '.repeat(gutter)}${palette.accent('⋮')}`);
-      if (place.line !== last) {
-        lines.push(
-          `${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${source.line(place.line)}`,
-        );
-      }
-      const under = `${' '.repeat(place.column - 1)}${paint(place.mark.repeat(Math.max(1, place.length)))}`;
-      lines.push(`${bar} ${under}${place.text === '' ? '' : ` ${place.text}`}`);
+      if (place.line !== last) shown = shownOf(source.line(place.line), place.column);
+      if (place.line !== last)
+        lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${shown.text}`);
+      const under = paint(place.mark.repeat(Math.min(UNDERLINE_LENGTH_MAX, Math.max(1, place.length))));
+      lines.push(`${bar} ${shown.blank(place.column)}${under}${place.text === '' ? '' : ` ${place.text}`}`);
       last = place.line;
     }
     lines.push(bar);
@@ -70,7 +74,7 @@ function placesOf(diagnostic: Diagnostic, source: SourceText): Place[] {
   const main = diagnostic.severity === 'error' ? '^' : '~';
   const place = (span: Span, mark: Place['mark'], text: string): Place => ({
     ...source.position(span.start),
-    length: span.end - span.start,
+    length: source.characters(span.start, span.end),
     mark,
     text,
   });
@@ -79,6 +83,25 @@ function placesOf(diagnostic: Diagnostic, source: SourceText): Place[] {
   return places.sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
+interface Shown {
+  readonly text: string;
+  /** What stands under the line before a column. */
+  blank(column: number): string;
+}
+
+function shownOf(line: string, column: number): Shown {
+  const characters = [...line];
+  const from = characters.length > LINE_LENGTH_MAX ? Math.max(0, column - 1 - SHOWN_BEFORE) : 0;
+  const part = characters.slice(from, from + LINE_LENGTH_MAX);
+  const isCut = from + part.length < characters.length;
+  const blanks = (count: number): string[] => part.slice(0, count).map(char => (char === '\t' ? char : ' '));
+  return {
+    text: `${from > 0 ? '…' : ''}${part.join('')}${isCut ? '…' : ''}`,
+    blank: at => `${from > 0 ? ' ' : ''}${blanks(Math.max(0, at - 1 - from)).join('')}`,
+  };
+}
+
+/** `line` and `column` as in the printed form: from 1, columns in characters; `endLine`, `endColumn` behind the place. */
 export function diagnosticToJson(diagnostic: Diagnostic, source: SourceText): Record<string, unknown> {
   const at = diagnostic.span && source.position(diagnostic.span.start);
   const end = diagnostic.span && source.position(diagnostic.span.end);
@@ -91,6 +114,7 @@ export function diagnosticToJson(diagnostic: Diagnostic, source: SourceText): Re
     severity: diagnostic.severity,
     code: diagnostic.code,
     message: diagnostic.message,
+    places: (diagnostic.secondary ?? []).map(({ span, text }) => ({ ...source.position(span.start), message: text })),
     notes: diagnostic.notes ?? [],
     hints: diagnostic.hints ?? [],
   };

@@ -62,7 +62,9 @@ function comparable(text: string, program: string): { diagnostics: readonly stri
 
 test('every diagnostic of the language stands in the corpus with its place', () => {
   const expected = programs.map(file => readFileSync(join(corpus, file.replace(/\.tql$/, '.txt')), 'utf8')).join('\n');
-  const missing = Object.values(TEXTS).filter(([, text]) => {
+  // Programs of the corpus are UTF-8 and short; `parser.test.ts` has those that are not.
+  const missing = Object.values(TEXTS).filter(([code, text]) => {
+    if (code === TEXTS.invalidUtf8[0] || code === TEXTS.tooLong[0]) return false;
     const pattern = text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\\\{\w+\\\}/g, '.+');
     return !new RegExp(`^(?:error|warning): ${pattern}\n +--> <input>:\\d+:\\d+$`, 'm').test(expected);
   });

@@ -33,7 +33,7 @@ function streams(): StandardStreams {
 
 export async function run(pipeline: string): Promise<void> {
   const isFile = pipeline.endsWith('.tql') && !pipeline.includes('\n');
-  const source = new SourceText(isFile ? pipeline : '<input>', isFile ? readFileSync(pipeline, 'utf8') : pipeline);
+  const source = isFile ? SourceText.fromBytes(pipeline, readFileSync(pipeline)) : new SourceText('<input>', pipeline);
   const { diagnostics, plan } = compileTql(source, builtins, {
     id: isFile ? pipeline.replace(/^.*\/|\.tql$/g, '') : 'run',
     hasImplicitEnds: true,

@@ -45,6 +45,9 @@ export type Expression = Node &
     | { readonly kind: 'fallback'; readonly value: Expression; readonly fallback: Expression }
     | { readonly kind: 'lambda'; readonly parameters: readonly string[]; readonly body: Expression }
     | { readonly kind: 'assignment'; readonly target: Expression; readonly value: Expression }
+    /** `..` in a pattern: whatever else there is. */
+    | { readonly kind: 'rest' }
+    /** What did not parse. */
     | { readonly kind: 'bad' }
   );
 
@@ -85,6 +88,8 @@ export type Pattern = Node &
     | { readonly kind: 'any' }
     | { readonly kind: 'value'; readonly value: Expression }
     | { readonly kind: 'range'; readonly low: Expression; readonly high: Expression }
+    /** A record or list with `..` in it, which takes the subject apart. */
+    | { readonly kind: 'shape'; readonly value: Expression }
   );
 
 export interface Arm extends Node {
@@ -102,9 +107,17 @@ export type Statement = Node &
         readonly then: Pipeline;
         readonly otherwise: Pipeline | undefined;
       }
-    | { readonly kind: 'match'; readonly subject: Expression; readonly arms: readonly Arm[] }
+    | {
+        readonly kind: 'match';
+        readonly subject: Expression;
+        readonly arms: readonly Arm[];
+        /** Every arm did parse. */
+        readonly isWhole: boolean;
+      }
     | { readonly kind: 'assignment'; readonly target: Expression; readonly value: Expression }
     | { readonly kind: 'operator'; readonly name: string; readonly nameSpan: Span; readonly args: readonly Argument[] }
+    /** What did not parse, and the variable that it would have bound. */
+    | { readonly kind: 'bad'; readonly binds: string | undefined }
   );
 
 export interface Pipeline extends Node {

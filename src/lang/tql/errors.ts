@@ -3,11 +3,18 @@ import type { Diagnostic, Label, Span } from '../../base/index.ts';
 
 export const TEXTS = {
   unexpectedCharacter: ['MR2001', 'unexpected character `{char}`'],
+  badName: [
+    'MR2051',
+    'the name `{name}` has characters beyond `A-Z a-z 0-9 _`: write it as a string, `this["{name}"]`',
+  ],
   unterminatedString: ['MR2002', 'unterminated string'],
   badEscape: ['MR2003', 'unknown escape `{escape}`'],
   badNumber: ['MR2004', 'invalid number `{text}`'],
   badTime: ['MR2006', 'invalid time `{text}`'],
+  badAddress: ['MR2007', 'invalid address `{text}`'],
   unterminatedComment: ['MR2005', 'unterminated comment'],
+  invalidUtf8: ['MR2008', 'the text is not valid UTF-8'],
+  tooLong: ['MR2009', 'the text is longer than {limit} characters'],
   expected: ['MR2010', 'expected {what}, got {got}'],
   tooDeep: ['MR2011', 'nested more than {limit} levels deep'],
   methodStatement: ['MR2012', 'a method call cannot stand as a statement'],
@@ -41,6 +48,7 @@ export const TEXTS = {
   unknownMeta: ['MR2046', 'events have no metadata `@{name}`'],
   bodyLet: ['MR2047', '`let` cannot stand inside the body of `{operator}`: bind the variable before it'],
   directive: ['MR2048', '`{directive}`: {problem}'],
+  reservedWord: ['MR2050', '`{name}` is reserved for later versions of the language'],
   frontMatter: ['MR2040', 'the front matter has no end: expected a line `---`'],
 } as const satisfies Record<string, readonly [string, string]>;
 

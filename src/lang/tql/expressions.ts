@@ -151,6 +151,8 @@ export function lowerExpression(
     case 'assignment':
       context.report(diagnose('expected', span, { what: 'an expression', got: NOUNS[expression.kind] }));
       return { kind: 'constant', value: null, span };
+    // Patterns with a `..` are no expressions, and never come here.
+    case 'rest':
     case 'bad':
       return { kind: 'constant', value: null, span };
   }

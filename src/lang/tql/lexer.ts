@@ -3,20 +3,16 @@
  *
  * A newline ends a statement, except inside ( ), [ ] and the braces of records; which braces those are only the parser
  * knows, so newlines are tokens and the parser skips them where they mean nothing. A backslash at a line's end joins it
- * with the next.
+ * with the next. The expressions of a format string are tokens inside its token, so that quotes and braces in them are
+ * their own.
+ *
+ * Invariants
+ * I1 every step moves on by a character at least, and nothing is read twice but to the next quote: time is linear.
+ * I2 format strings inside format strings are bounded by `NESTING_MAX`.
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
-import {
-  Blob,
-  Duration,
-  durationUnit,
-  readDuration,
-  readIp,
-  readSubnet,
-  readTime,
-  type Value,
-} from '../../data/index.ts';
-import { diagnose } from './errors.ts';
+import { Blob, readDuration, readIp, readSubnet, readTime, type Value } from '../../data/index.ts';
+import { diagnose, TEXTS } from './errors.ts';
 
 export type TokenKind = 'newline' | 'name' | 'variable' | 'meta' | 'literal' | 'format' | 'symbol' | 'end';
 
@@ -26,8 +22,8 @@ export interface Token {
   /** Name without `$` or `@`, or the symbol. */
   readonly text: string;
   readonly value: Value | undefined;
-  /** Of a format string: texts and the spans of its expressions. */
-  readonly parts: readonly (string | Span)[] | undefined;
+  /** Of a format string: its texts, and the tokens of its expressions, each list with an `end`. */
+  readonly parts: readonly (string | readonly Token[])[] | undefined;
 }
 
 const SYMBOLS = [
@@ -59,9 +55,18 @@ const SYMBOLS = [
   ':',
 ];
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
-const TIME = /\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?/y;
-const IPV4 = /\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?/y;
-const IPV6 = /(?:[0-9a-fA-F]{0,4}:){2,8}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?:\/\d{1,3})?/y;
+/** What stands for a name, right or wrong. */
+const WORD = /[\p{L}_][\p{L}\p{M}\p{N}_]*/uy;
+const TIME = /\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|UTC|GMT|UT|[+-]\d{2}:?\d{2})?)?(?!\w)/y;
+const LIKE_TIME = /\d{4}-\d{2}-\d{2}[\w:]*/y;
+const IPV4 = /\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?(?!\w)/y;
+const IPV6 = /(?:[0-9a-fA-F]{0,4}:){2,8}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?:\/\d{1,3})?(?!\w)/y;
+/** `abc::f(1)` and `abc::$x` are paths, though `abc::f` and `abc::` are addresses, too. */
+const PATH = /[A-Za-z_]\w*::(?:\w+\(|\$)/y;
+const NAME_FIRST = /^[A-Za-z]/;
+/** What may follow a string that goes over several lines. */
+const FOLLOWS_STRING = /[\s,.)\]}|:?+*/=!<>-]/;
+const NESTING_MAX = 50;
 const NUMBER = /\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?/y;
 const UNIT = /[A-Za-z]+/y;
 const SCALE: Readonly<Record<string, number>> = {
@@ -98,27 +103,46 @@ export function lex(
   start = 0,
   end = text.length,
 ): { readonly tokens: Token[]; readonly diagnostics: Diagnostic[] } {
-  const lexer = new Lexer(text, start, end);
+  const lexer = new Lexer(text, start, end, [], 0);
   lexer.run();
-  return { tokens: lexer.tokens, diagnostics: lexer.diagnostics };
+  const diagnostics = lexer.diagnostics.sort((a, b) => a.span!.start - b.span!.start);
+  return { tokens: lexer.tokens, diagnostics };
 }
 
 class Lexer {
   readonly tokens: Token[] = [];
-  readonly diagnostics: Diagnostic[] = [];
+  readonly diagnostics: Diagnostic[];
+  at: number;
   private readonly text: string;
   private readonly end: number;
-  private at: number;
+  private readonly nesting: number;
+  /** Ends of raw strings that the rest of the text has not. */
+  private readonly absent = new Set<string>();
 
-  constructor(text: string, start: number, end: number) {
+  constructor(text: string, start: number, end: number, diagnostics: Diagnostic[], nesting: number) {
     this.text = text;
     this.at = start;
     this.end = end;
+    this.diagnostics = diagnostics;
+    this.nesting = nesting;
   }
 
   run(): void {
     while (this.at < this.end) this.next();
     this.push('end', this.end, '');
+  }
+
+  /** An expression of a format string: up to the brace that closes it, or the line's end. */
+  private runInside(): void {
+    let depth = 0;
+    while (this.at < this.end && this.text[this.at] !== '\n') {
+      if (this.text[this.at] === '}' && depth === 0) break;
+      const before = this.tokens.length;
+      this.next();
+      const token = this.tokens[before];
+      if (token?.kind === 'symbol') depth += token.text === '{' ? 1 : token.text === '}' ? -1 : 0;
+    }
+    this.push('end', this.at, '');
   }
 
   private next(): void {
@@ -133,12 +157,12 @@ class Lexer {
   }
 
   private token(char: string): void {
-    const prefix = /^(?:br|b|r|f)?(?:#*)["']/.exec(this.text.slice(this.at, Math.min(this.end, this.at + 260)));
+    const prefix = /^(?:b|f|b?r#*)?["']/.exec(this.text.slice(this.at, Math.min(this.end, this.at + 260)));
     if (prefix) {
       this.string(prefix[0]);
       return;
     }
-    if (this.address() || (/\d/.test(char) && this.number())) return;
+    if (this.timeOrAddress() || (/\d/.test(char) && this.number())) return;
     if (char === '$' || char === '@') {
       const name = this.match(NAME, this.at + 1);
       if (name !== undefined) {
@@ -146,9 +170,10 @@ class Lexer {
         return;
       }
     }
-    const name = this.match(NAME, this.at);
-    if (name !== undefined) {
-      this.push('name', this.at + name.length, name);
+    const word = this.match(WORD, this.at);
+    if (word !== undefined) {
+      if (this.match(NAME, this.at) !== word) this.report('badName', this.at, this.at + word.length, { name: word });
+      this.push('name', this.at + word.length, word);
       return;
     }
     const symbol = SYMBOLS.find(candidate => this.text.startsWith(candidate, this.at));
@@ -157,29 +182,36 @@ class Lexer {
       return;
     }
     const bad = String.fromCodePoint(this.text.codePointAt(this.at)!);
-    this.report('unexpectedCharacter', this.at, this.at + bad.length, { char: bad });
+    const last = this.diagnostics.at(-1);
+    const isMore = last?.code === TEXTS.unexpectedCharacter[0] && last.span?.end === this.at;
+    if (isMore)
+      this.diagnostics[this.diagnostics.length - 1] = { ...last, span: { ...last.span, end: this.at + bad.length } };
+    else this.report('unexpectedCharacter', this.at, this.at + bad.length, { char: printable(bad) });
     this.at += bad.length;
   }
 
-  /** Times and addresses: what looks like one and is one. */
-  private address(): boolean {
-    const time = this.match(TIME, this.at);
-    if (time !== undefined) {
-      const value = readTime(time);
-      if (!value) this.report('badTime', this.at, this.at + time.length, { text: time });
-      return this.literal(time, value ?? null);
-    }
-    const v4 = this.match(IPV4, this.at);
-    if (v4 !== undefined && this.literal(v4, v4.includes('/') ? readSubnet(v4) : readIp(v4))) return true;
+  /** Times and addresses: what looks like one is one, or wrong. */
+  private timeOrAddress(): boolean {
+    const time = this.match(TIME, this.at) ?? this.match(LIKE_TIME, this.at);
+    if (time !== undefined) return this.checked('badTime', time, readTime(time));
     // `pkg::op` is a path: an IPv6 text is tried only where no name or `::` stands right before.
     const before = this.tokens.at(-1);
-    const isPath = before?.span.end === this.at && (before.kind === 'name' || before.text === '::');
-    const v6 = isPath ? undefined : this.match(IPV6, this.at);
-    return v6 !== undefined && this.literal(v6, v6.includes('/') ? readSubnet(v6) : readIp(v6));
+    const isInPath = before?.span.end === this.at && (before.kind === 'name' || before.text === '::');
+    const isPath = isInPath || this.match(PATH, this.at) !== undefined;
+    const address = this.match(IPV4, this.at) ?? (isPath ? undefined : this.match(IPV6, this.at));
+    if (address === undefined) return false;
+    const value = address.includes('/') ? readSubnet(address) : readIp(address);
+    // `abc::def::f` is no address: a path again.
+    if (value === undefined && NAME_FIRST.test(address)) return false;
+    return this.checked('badAddress', address, value);
   }
 
-  private literal(text: string, value: Value | undefined): boolean {
-    if (value === undefined) return false;
+  private checked(error: 'badTime' | 'badAddress' | 'badNumber', text: string, value: Value | undefined): boolean {
+    if (value === undefined) this.report(error, this.at, this.at + text.length, { text });
+    return this.literal(text, value ?? null);
+  }
+
+  private literal(text: string, value: Value): boolean {
     this.push('literal', this.at + text.length, text, value);
     return true;
   }
@@ -189,24 +221,22 @@ class Lexer {
     const digits = this.match(NUMBER, start)!;
     const unit = this.match(UNIT, start + digits.length);
     const plain = digits.replaceAll('_', '');
-    if (unit === undefined) return this.literal(digits, /[.eE]/.test(plain) ? Number(plain) : integer(plain));
-    const scale = SCALE[unit];
+    const scale = unit === undefined ? 1 : Object.hasOwn(SCALE, unit) ? SCALE[unit]! : undefined;
     if (scale !== undefined) {
-      const isWhole = !/[.eE]/.test(plain);
-      return this.literal(
-        digits + unit,
-        isWhole ? ranged(BigInt(plain) * BigInt(scale)) : scaled(Number(plain) * scale),
-      );
+      const value: bigint | number = /[.eE]/.test(plain)
+        ? Number(plain) * scale
+        : ranged(BigInt(plain) * BigInt(scale));
+      const isWhole = unit !== undefined && Number.isSafeInteger(value);
+      const known = Number.isFinite(Number(value)) ? (isWhole ? BigInt(Number(value)) : value) : undefined;
+      return this.checked('badNumber', digits + (unit ?? ''), known);
     }
     // A duration may go on: 2h30min.
     const rest = /^\d[\d_]*(?:\.\d+)?[a-z]+(?:\d[\d_]*(?:\.\d+)?[a-z]+)*/.exec(
       this.text.slice(start, Math.min(this.end, start + 200)),
     );
-    const duration = rest && durationUnit(unit) !== undefined ? readDuration(rest[0]) : undefined;
-    if (rest && duration instanceof Duration) return this.literal(rest[0], duration);
-    const whole = digits + unit;
-    this.report('badNumber', start, start + whole.length, { text: whole });
-    return this.literal(whole, null);
+    const duration = rest ? readDuration(rest[0]) : undefined;
+    if (duration) return this.literal(rest![0], duration);
+    return this.checked('badNumber', digits + this.match(NAME, start + digits.length)!, undefined);
   }
 
   private string(opening: string): void {
@@ -218,7 +248,8 @@ class Lexer {
     const closing = quote + '#'.repeat(hashes);
     this.at += opening.length;
     if (isRaw) {
-      const close = this.text.indexOf(closing, this.at);
+      const close = this.absent.has(closing) ? -1 : this.text.indexOf(closing, this.at);
+      if (close < 0) this.absent.add(closing);
       const isClosed = close >= 0 && close < this.end;
       if (!isClosed) this.report('unterminatedString', start, start + opening.length);
       const text = this.text.slice(this.at, isClosed ? close : this.lineEnd());
@@ -250,7 +281,7 @@ class Lexer {
         this.at++;
         return body;
       }
-      if (char === '\n') break;
+      if (char === '\n' && (onBrace || !this.closesBehind(quote))) break;
       if (char === '\\') body += this.escape(isBlob);
       else if (onBrace && (char === '{' || char === '}')) {
         if (this.text[this.at + 1] === char) {
@@ -268,14 +299,31 @@ class Lexer {
     return body;
   }
 
+  /**
+   * Whether the string goes on over the line's end. What merely lacks its closing quote must not swallow the next string:
+   * the next quote closes this one when what follows looks so and the quotes of its line are paired.
+   */
+  private closesBehind(quote: string): boolean {
+    let close = this.at;
+    do close = this.text.indexOf(quote, close + 1);
+    while (close > 0 && this.text[close - 1] === '\\');
+    if (close < 0 || close >= this.end) return false;
+    const newline = this.text.indexOf('\n', close);
+    const rest = this.text.slice(close + 1, newline < 0 ? this.end : newline);
+    const isPaired = rest.replace(/\\./g, '').split(quote).length % 2 === 1;
+    return isPaired && (rest === '' || FOLLOWS_STRING.test(rest[0]!));
+  }
+
   private escape(isBlob: boolean): string {
     const rest = this.text.slice(this.at, Math.min(this.end, this.at + 12));
     const hex = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\})/.exec(rest);
     if (hex) {
+      const start = this.at;
       const code = Number.parseInt(hex[1] ?? hex[2] ?? hex[3] ?? hex[4]!, 16);
-      if (code > 0x10ffff) this.report('badEscape', this.at, this.at + hex[0].length, { escape: hex[0] });
       this.at += hex[0].length;
-      const text = code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
+      const text = this.character(code);
+      if (text === undefined) this.report('badEscape', start, this.at, { escape: hex[0] });
+      if (text === undefined) return '';
       return isBlob && hex[1] === undefined ? utf8Bytes(text) : text;
     }
     const simple = ESCAPES[rest[1] ?? ''];
@@ -285,11 +333,25 @@ class Lexer {
     return simple ?? '';
   }
 
-  /** `f"text {expr} {{literal}}"`; an expression ends at its matching brace, quotes inside it are its own. */
+  /** The character of an escape, of two where they are a pair of surrogates; undefined when there is none. */
+  private character(code: number): string | undefined {
+    if (code > 0x10ffff) return undefined;
+    if (code < 0xd800 || code > 0xdfff) return String.fromCodePoint(code);
+    const low = /^\\u([dD][c-fC-F][0-9a-fA-F]{2})/.exec(this.text.slice(this.at, Math.min(this.end, this.at + 6)));
+    if (code > 0xdbff || !low) return undefined;
+    this.at += 6;
+    return String.fromCharCode(code, Number.parseInt(low[1]!, 16));
+  }
+
+  /** `f"text {expr} {{literal}}"`; an expression ends at its matching brace. */
   private format(start: number, quote: string): void {
-    const parts: (string | Span)[] = [];
-    let isOpen = true;
-    while (isOpen && this.at < this.end) {
+    const parts: (string | readonly Token[])[] = [];
+    if (this.nesting >= NESTING_MAX) {
+      this.report('tooDeep', start, this.at, { limit: NESTING_MAX });
+      this.finishString(start, this.lineEnd(), '', false);
+      return;
+    }
+    for (;;) {
       let hitBrace = false;
       const body = this.escaped(quote, start, () => {
         hitBrace = this.text[this.at] === '{';
@@ -297,35 +359,23 @@ class Lexer {
         return hitBrace;
       });
       if (body !== '') parts.push(body);
-      if (!hitBrace) {
-        isOpen = false;
-        break;
+      if (!hitBrace) break;
+      this.at++;
+      const inside = new Lexer(this.text, this.at, this.end, this.diagnostics, this.nesting + 1);
+      const before = this.diagnostics.length;
+      inside.runInside();
+      parts.push(inside.tokens);
+      this.at = inside.at;
+      if (this.text[this.at] === '}' && this.at < this.end) {
+        this.at++;
+        continue;
       }
-      const from = ++this.at;
-      this.skipExpression();
-      parts.push({ start: from, end: this.at });
-      if (this.text[this.at] === '}') this.at++;
-      else isOpen = false;
+      if (this.diagnostics.length === before) this.report('unterminatedString', start, start + 1);
+      break;
     }
     const end = this.at;
     this.at = start;
     this.push('format', end, '', undefined, parts);
-  }
-
-  private skipExpression(): void {
-    let depth = 0;
-    while (this.at < this.end) {
-      const char = this.text[this.at]!;
-      if (char === '"' || char === "'") {
-        const close = this.text.indexOf(char, this.at + 1);
-        this.at = close < 0 ? this.end : close + 1;
-        continue;
-      }
-      if (char === '{') depth++;
-      if (char === '}' && depth-- === 0) return;
-      if (char === '\n') return;
-      this.at++;
-    }
   }
 
   private blockComment(): void {
@@ -345,7 +395,7 @@ class Lexer {
     return found !== undefined && at + found.length <= this.end ? found : undefined;
   }
 
-  private push(kind: TokenKind, end: number, text: string, value?: Value, parts?: readonly (string | Span)[]): void {
+  private push(kind: TokenKind, end: number, text: string, value?: Value, parts?: Token['parts']): void {
     this.tokens.push({ kind, span: { start: this.at, end }, text, value, parts });
     this.at = end;
   }
@@ -354,7 +404,7 @@ class Lexer {
     name: Parameters<typeof diagnose>[0],
     start: number,
     end: number,
-    details?: Record<string, string>,
+    details?: Record<string, string | number>,
   ): void {
     this.diagnostics.push(diagnose(name, { start, end }, details));
   }
@@ -365,15 +415,14 @@ function utf8Bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-function integer(digits: string): Value {
-  return ranged(BigInt(digits));
+/** A character for the eye, even one that has no form. */
+function printable(char: string): string {
+  const code = char.codePointAt(0)!;
+  const isVisible = code > 0x20 && code !== 0x7f && !(code >= 0x80 && code < 0xa1) && char.isWellFormed();
+  return isVisible ? char : `\\u{${code.toString(16)}}`;
 }
 
 /** What is beyond 64 bits is a float. */
-function ranged(value: bigint): Value {
+function ranged(value: bigint): bigint | number {
   return value < 2n ** 64n ? value : Number(value);
-}
-
-function scaled(value: number): Value {
-  return Number.isSafeInteger(value) ? BigInt(value) : value;
 }

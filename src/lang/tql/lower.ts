@@ -5,6 +5,8 @@
  * Invariants
  * I1 a plan is used only when no error was reported.
  * I2 stage ids are statement numbers from 1, nested ones behind a dot; implicit stages have ids of their own (`in`, `out`).
+ * I3 nothing is told twice: behind a statement that is wrong the edge is unknown and fits everything, and what the
+ *    statement would have bound is bound.
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
 import { nearest } from '../../base/index.ts';
@@ -50,7 +52,7 @@ export function compileTql(
   options: CompileOptions,
 ): { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } {
   const program = parse(source);
-  const lowering = new Lowering(registry);
+  const lowering = new Lowering(registry, source.text);
   let chain = lowering.pipeline(program.pipeline, '', new Map(), 'void');
   if (options.hasImplicitEnds) chain = lowering.closeEnds(chain);
   else lowering.expectClosed(chain, program.pipeline.span);
@@ -65,46 +67,68 @@ export function compileTql(
 
 type Lets = ReadonlyMap<string, Expr>;
 
+/** What flows to a statement; undefined when that is not known. */
+type Flow = EdgeKind | undefined;
+
+/** The value of a variable whose binding is wrong: anything, as far as checks can tell. */
+const UNKNOWN: Expr = { kind: 'variable', name: '', span: { start: 0, end: 0 } };
+
 const KIND_NAMES: Readonly<Record<EdgeKind, string>> = { void: 'nothing', bytes: 'bytes', events: 'events' };
 
 class Lowering {
   readonly diagnostics: Diagnostic[] = [];
   private readonly registry: Registry;
+  private readonly text: string;
+  /** Stages in place of statements that are wrong: nobody knows what leaves them. */
+  private readonly broken = new Set<Stage>();
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, text: string) {
     this.registry = registry;
+    this.text = text;
   }
 
-  pipeline(pipeline: Pipeline, prefix: string, outer: Lets, input: EdgeKind): Chain {
+  pipeline(pipeline: Pipeline, prefix: string, outer: Lets, input: Flow): Chain {
     const lets = new Map(outer);
     const stages: Stage[] = [];
-    let edge = input;
     let number = 0;
     for (const statement of pipeline.statements) {
+      const edge = this.outputOf(stages, input);
+      const last = stages.findLast(({ node }) => node.kind !== 'let');
+      if (edge === 'void' && last && statement.kind !== 'bad' && statement.kind !== 'let') {
+        this.report('sinkNotLast', last.span, { operator: last.name });
+        this.broken.add(last);
+      }
       for (const stage of this.statement(statement, `${prefix}${++number}`, lets, edge)) {
         if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
-        else {
-          const last = stages.findLast(({ node }) => node.kind !== 'let');
-          if (edge === 'void' && last) this.report('sinkNotLast', last.span, { operator: last.name });
-          edge = stage.output;
-        }
         stages.push(stage);
       }
     }
     return stages;
   }
 
+  private outputOf(chain: Chain, input: Flow): Flow {
+    const last = chain.findLast(({ node }) => node.kind !== 'let');
+    return last ? (this.broken.has(last) ? undefined : last.output) : input;
+  }
+
+  /** What stands for a statement that is wrong. */
+  private standIn(id: string, span: Span): readonly Stage[] {
+    const stage = events(id, '', span, { kind: 'limit', count: 0 });
+    this.broken.add(stage);
+    return [stage];
+  }
+
   /** Adds what the command line gives an open start and an open end. */
   closeEnds(chain: Chain): Chain {
     const first = chain.find(stage => stage.node.kind !== 'let');
-    if (!first) return chain;
+    const output = this.outputOf(chain, 'void');
+    if (!first || output === undefined) return chain;
     const stages = [...chain];
     if (first.input !== 'void') {
       const at = chain.indexOf(first);
       const read = first.input === 'events' ? [this.implicit('read_json', 'in.2')] : [];
       stages.splice(at, 0, this.implicit('from_stdin', 'in.1'), ...read);
     }
-    const output = stages.at(-1)!.output;
     if (output === 'events') stages.push(this.implicit('write_tql', 'out.1'));
     if (output !== 'void') stages.push(this.implicit('save_stdout', 'out.2'));
     return stages;
@@ -115,9 +139,9 @@ class Lowering {
     const stages = chain.filter(stage => stage.node.kind !== 'let');
     const first = stages[0];
     const last = stages.at(-1);
-    if (first && first.input !== 'void')
+    if (first && !this.broken.has(first) && first.input !== 'void')
       this.report('expected', first.span, { what: 'a source', got: `\`${first.name}\`` });
-    if (last && last.output !== 'void') this.report('mustEndWithSink', last.span);
+    if (last && !this.broken.has(last) && last.output !== 'void') this.report('mustEndWithSink', last.span);
     if (!first) this.report('expected', span, { what: 'a pipeline', got: 'nothing' });
   }
 
@@ -130,39 +154,47 @@ class Lowering {
   }
 
   /** The stages of a statement: one, or those of its body as well. None when it is wrong. */
-  private statement(statement: Statement, id: string, lets: Lets, edge: EdgeKind): readonly Stage[] {
+  private statement(statement: Statement, id: string, lets: Lets, edge: Flow): readonly Stage[] {
     const { span } = statement;
     switch (statement.kind) {
+      case 'bad': {
+        const { binds } = statement;
+        return binds === undefined ? this.standIn(id, span) : [letStage(id, span, binds, UNKNOWN, edge)];
+      }
       case 'let': {
-        const value = this.expression(statement.value, lets);
-        const node: Node = { kind: 'let', name: statement.name, value };
-        return [{ id, name: 'let', span, input: edge, output: edge, node }];
+        const value = statement.value.kind === 'bad' ? UNKNOWN : this.expression(statement.value, lets);
+        return [letStage(id, span, statement.name, value, edge)];
       }
       case 'assignment': {
         const assignment = this.assignment(statement.target, statement.value, lets);
         this.expectInput('set', ['events'], edge, span);
-        if (!assignment) return [];
+        if (!assignment) return this.standIn(id, span);
         return [events(id, 'set', span, { kind: 'project', mode: 'set', assignments: [assignment] })];
       }
       case 'if':
         return [this.ifStage(statement, id, lets, edge)];
       case 'match': {
         this.expectInput('match', ['events'], edge, { start: span.start, end: span.start + 5 });
+        const bodies: Chain[] = [];
         const stage = lowerMatch(statement, id, {
           registry: this.registry,
           lets,
           expression: expression => this.expression(expression, lets),
-          body: (pipeline, prefix) => this.branchBody(pipeline, prefix, lets),
+          body: (pipeline, prefix) => {
+            const body = this.branchBody(pipeline, prefix, lets);
+            bodies.push(body);
+            return body;
+          },
           report: diagnostic => this.diagnostics.push(diagnostic),
         });
-        return stage ? [stage] : [];
+        return stage && statement.isWhole ? [this.branched(stage, bodies)] : this.standIn(id, span);
       }
       case 'operator':
         return this.operator(statement, id, lets, edge);
     }
   }
 
-  private ifStage(statement: Extract<Statement, { kind: 'if' }>, id: string, lets: Lets, edge: EdgeKind): Stage {
+  private ifStage(statement: Extract<Statement, { kind: 'if' }>, id: string, lets: Lets, edge: Flow): Stage {
     const { span } = statement;
     this.expectInput('if', ['events'], edge, { start: span.start, end: span.start + 2 });
     const condition = this.expression(statement.condition, lets);
@@ -171,14 +203,21 @@ class Lowering {
     const isClosed = (chain: Chain): boolean => chain.at(-1)?.output === 'void';
     const isSink = isClosed(then) && isClosed(otherwise);
     const node: Node = { kind: 'branch', condition, then, otherwise };
-    return { id, name: 'if', span, input: 'events', output: isSink ? 'void' : 'events', node };
+    const output = isSink ? 'void' : 'events';
+    return this.branched({ id, name: 'if', span, input: 'events', output, node }, [then, otherwise]);
+  }
+
+  /** What leaves a branch is known when it is of each of its bodies. */
+  private branched(stage: Stage, bodies: readonly Chain[]): Stage {
+    if (bodies.some(body => this.outputOf(body, 'events') === undefined)) this.broken.add(stage);
+    return stage;
   }
 
   /** Gives events or ends in a sink. */
   private branchBody(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
     const chain = this.pipeline(pipeline, prefix, lets, 'events');
-    const last = chain.at(-1);
-    if (last?.output === 'bytes') {
+    if (this.outputOf(chain, 'events') === 'bytes') {
+      const last = chain.findLast(({ node }) => node.kind !== 'let')!;
       const what = 'a body that gives events or ends in a sink';
       this.report('expected', last.span, { what, got: `\`${last.name}\`, which gives bytes` });
     }
@@ -189,31 +228,31 @@ class Lowering {
     statement: Extract<Statement, { kind: 'operator' }>,
     id: string,
     lets: Lets,
-    edge: EdgeKind,
+    edge: Flow,
   ): readonly Stage[] {
     const { name, nameSpan } = statement;
     const definition = this.registry.operators.get(name) ?? this.registry.operators.get(name.replaceAll('::', '_'));
     if (!definition) {
       this.reportUnknown(name, nameSpan);
-      return [];
+      return this.standIn(id, nameSpan);
     }
     const { body } = definition;
-    if (!body) return this.single(definition, statement, id, lets, edge);
+    if (!body) return [this.single(definition, statement, id, lets, edge)];
     const last = statement.args.at(-1);
     const braced = last && last.name === undefined ? bracedPipeline(last.value) : undefined;
     const bare = braced ? { ...statement, args: statement.args.slice(0, -1) } : statement;
     if (body.place === 'behind') {
-      const [source] = this.single(definition, bare, id, lets, edge);
-      if (!source || !braced) return source ? [source] : [];
+      const source = this.single(definition, bare, id, lets, edge);
+      if (!braced) return [source];
       return [source, ...this.body(braced, id, name, lets, source.output, 'events')];
     }
     const isPlain = !braced && (edge === 'bytes' || body.default === undefined);
-    if (isPlain) return this.single(definition, bare, id, lets, edge);
+    if (isPlain) return [this.single(definition, bare, id, lets, edge)];
     this.expectInput(name, ['events'], edge, nameSpan);
     const before = braced
       ? this.body(braced, id, name, lets, 'events', definition.input[0]!)
       : [this.implicit(body.default!, `${id}.1`)];
-    return [...before, ...this.single(definition, bare, id, lets, definition.input[0]!)];
+    return [...before, this.single(definition, bare, id, lets, definition.input[0]!)];
   }
 
   /** A body that reads or prints stands for stages beside its operator; what it binds would be seen behind it. */
@@ -227,8 +266,9 @@ class Lowering {
   ): readonly Stage[] {
     for (const { kind, span } of pipeline.statements) if (kind === 'let') this.report('bodyLet', span, { operator });
     const chain = this.pipeline(pipeline, `${id}.`, lets, input);
-    const last = chain.at(-1);
-    if (last?.output !== output) {
+    const last = chain.findLast(({ node }) => node.kind !== 'let');
+    const given = last && this.outputOf(chain, input);
+    if (last ? given !== undefined && given !== output : true) {
       const got = last ? `\`${last.name}\`, which gives ${KIND_NAMES[last.output]}` : 'nothing';
       const what = `a pipeline from ${KIND_NAMES[input]} to ${KIND_NAMES[output]}`;
       this.report('expected', last?.span ?? pipeline.span, { what, got });
@@ -241,25 +281,24 @@ class Lowering {
     statement: Extract<Statement, { kind: 'operator' }>,
     id: string,
     lets: Lets,
-    edge: EdgeKind,
-  ): readonly Stage[] {
+    edge: Flow,
+  ): Stage {
     const { name, nameSpan, span } = statement;
     const input = this.expectInput(name, definition.input, edge, nameSpan);
     const output = definition.output === 'input' ? input : definition.output;
     const places = new Map<string, Argument[]>();
+    const errors = this.diagnostics.length;
     const args = this.arguments(definition, statement.args, lets, id, places);
-    for (const [key, { shape }] of Object.entries(definition.args)) {
-      if (!shape.isRequired || args[key] || shape.isVariadic) continue;
-      this.report('missingArgument', nameSpan, { operator: name, name: key });
-      return [];
-    }
+    const missing = Object.entries(definition.args).find(
+      ([key, { shape }]) => shape.isRequired && !shape.isVariadic && !places.has(key),
+    );
+    if (missing) this.report('missingArgument', nameSpan, { operator: name, name: missing[0] });
     const known = this.knownArguments(definition, args, lets);
     this.validate(definition, known, nameSpan, places);
-    if (!definition.lower) {
-      const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
-      return [{ id, name, span, input, output, node: { kind, definition, args } }];
-    }
-    return [{ id, name, span, input, output, node: definition.lower(known as never) }];
+    const isWhole = this.diagnostics.length === errors;
+    const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
+    const node: Node = isWhole && definition.lower ? definition.lower(known as never) : { kind, definition, args };
+    return { id, name, span, input, output, node };
   }
 
   private validate(
@@ -295,10 +334,10 @@ class Lowering {
     );
   }
 
-  private expectInput(name: string, accepts: readonly EdgeKind[], edge: EdgeKind, span: Span): EdgeKind {
-    if (accepts.includes(edge)) return edge;
+  private expectInput(name: string, accepts: readonly EdgeKind[], edge: Flow, span: Span): EdgeKind {
+    if (edge !== undefined && accepts.includes(edge)) return edge;
     // An open start may be closed by the command line; anything else is an error here.
-    if (edge !== 'void') {
+    if (edge !== undefined && edge !== 'void') {
       const text = accepts.map(kind => KIND_NAMES[kind]).join(' or ');
       const isReaderMissing = edge === 'bytes' && accepts.includes('events');
       const hints = isReaderMissing ? ['read events out of the bytes first, for example with `read_json`'] : [];
@@ -427,8 +466,8 @@ class Lowering {
   /** A body sees the outer variables; those that the operator binds are among them already. */
   private sinkBody(pipeline: Pipeline, prefix: string, lets: Lets): Chain {
     const chain = this.pipeline(pipeline, prefix, lets, 'events');
-    const last = chain.at(-1);
-    if (last?.output !== 'void') this.report('mustEndWithSink', last?.span ?? pipeline.span);
+    const output = this.outputOf(chain, 'events');
+    if (output !== 'void' && output !== undefined) this.report('mustEndWithSink', chain.at(-1)?.span ?? pipeline.span);
     return chain;
   }
 
@@ -529,7 +568,7 @@ class Lowering {
       const target = isNamed ? [arg.name!] : assigned && fieldPath(assigned.target);
       const isAggregate = value.kind === 'call' && this.registry.aggregates.has(value.function);
       if (isAggregate) {
-        const path = target ?? [defaultName(value)];
+        const path = target ?? [defaultName(value, this.text)];
         aggregates.push({ path, aggregate: value.function, args: value.args, named: value.named, span: value.span });
         order.push('aggregate');
       } else {
@@ -606,6 +645,12 @@ function bracedPipeline(value: Expression): Pipeline | undefined {
   return value.kind === 'record' && value.fields.length === 0 ? { statements: [], span: value.span } : undefined;
 }
 
+/** Events, bytes or nothing pass it. */
+function letStage(id: string, span: Span, name: string, value: Expr, edge: Flow): Stage {
+  const flow = edge ?? 'events';
+  return { id, name: 'let', span, input: flow, output: flow, node: { kind: 'let', name, value } };
+}
+
 function events(id: string, name: string, span: Span, node: Node): Stage {
   return { id, name, span, input: 'events', output: 'events', node };
 }
@@ -634,7 +679,10 @@ function readsEvent(expr: Expr): boolean {
 }
 
 /** `count()` for a call without arguments, `sum(x)` with the argument's text otherwise. */
-function defaultName(call: Extract<Expr, { kind: 'call' }>): string {
+function defaultName(call: Extract<Expr, { kind: 'call' }>, text: string): string {
   const [argument] = call.args;
-  return argument?.kind === 'field' ? `${call.function}(${argument.path.join('.')})` : `${call.function}()`;
+  if (!argument) return `${call.function}()`;
+  const { end, start } = argument.span;
+  const name = argument.kind === 'field' ? argument.path.join('.') : text.slice(start, end).replace(/\s+/g, ' ');
+  return `${call.function}(${name})`;
 }

@@ -31,7 +31,8 @@ export function lowerMatch(statement: MatchStatement, id: string, context: Match
   if (!isPure(subject, context.registry)) context.report(diagnose('impureSubject', subject.span));
   const last = arms.at(-1);
   const isClosed = last !== undefined && last.guard === undefined && last.patterns.some(({ kind }) => kind === 'any');
-  if (!isClosed) context.report(diagnose('openMatch', last?.span ?? { start: span.start, end: span.start + 5 }));
+  if (!isClosed && statement.isWhole)
+    context.report(diagnose('openMatch', last?.span ?? { start: span.start, end: span.start + 5 }));
   const bodies = arms.map((arm, i) => context.body(arm.body, `${id}.arm${i + 1}.`));
   const conditions = arms.map(arm => conditionOf(arm, subject, context));
   if (!isClosed) return undefined;
@@ -65,6 +66,10 @@ function logic(operation: 'and' | 'or', left: Expr, right: Expr): Expr {
 function testOf(pattern: Pattern, subject: Expr, context: MatchContext): Expr {
   const { span } = pattern;
   if (pattern.kind === 'any') return { kind: 'constant', value: true, span };
+  if (pattern.kind === 'shape') {
+    context.report(diagnose('notYet', span, { what: 'a pattern that takes a record or list apart' }));
+    return { kind: 'constant', value: false, span };
+  }
   if (pattern.kind === 'value') {
     return { kind: 'binary', operation: 'equal', left: subject, right: constant(pattern.value, context), span };
   }

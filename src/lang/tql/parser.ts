@@ -3,14 +3,16 @@
  *
  *   postfix > unary + - > * / > + - > comparisons, in, not in > not, move > and > or > a if c > a else b
  *
- * It never throws past `parse`: a statement that does not parse gives one diagnostic, and reading goes on behind the next
- * newline or `|` at the same depth. So several errors of a text are reported, and none hides the rest.
+ * It never throws past `parse`: a statement that does not parse gives one diagnostic and stands in the tree as `bad`, and
+ * reading goes on behind it (`brackets.ts`). What stands before a body in braces, and each arm of a `match`, is recovered
+ * from by itself. So several errors of a text are reported; none hides the rest, and none is told twice: a statement in
+ * which the lexer found something wrong is not blamed again.
  *
  * Invariants
  * I1 every call consumes a token or reports and skips: parsing ends, in time linear in the text.
  * I2 nesting is bounded by `DEPTH_MAX`, the height of an expression by `HEIGHT_MAX`: whoever walks the tree recursively may.
  */
-import type { Diagnostic, Span } from '../../base/index.ts';
+import type { Diagnostic, Label, Span } from '../../base/index.ts';
 import type { SourceText } from '../source.ts';
 import type {
   Argument,
@@ -23,14 +25,19 @@ import type {
   RecordField,
   Statement,
 } from './ast.ts';
+import { Brackets } from './brackets.ts';
 import { readDirectives } from './directives.ts';
 import { diagnose, type TextName } from './errors.ts';
 import { lex, type Token } from './lexer.ts';
 
 export const DEPTH_MAX = 200;
+/** Longer texts are not programs. */
+const TEXT_LENGTH_MAX = 4 * 1024 * 1024;
 /** Operators of a chain such as `1 + 1 + …` stand inside each other; long chains of `and` and `or` are balanced instead. */
 const HEIGHT_MAX = 1_000;
 const BALANCED_FROM = 100;
+/** Characters of a token that a message repeats. */
+const SHOWN_MAX = 60;
 
 const KEYWORDS = new Set([
   'and',
@@ -47,6 +54,11 @@ const KEYWORDS = new Set([
   'this',
   'move',
 ]);
+
+/** Words that later versions of the language may give a meaning. */
+const RESERVED: ReadonlySet<string> = new Set(
+  'self is as use return def function fn pipeline meta super for while mod module'.split(' '),
+);
 
 const BINARY_LEVELS: readonly (readonly BinaryOperator[])[] = [
   ['*', '/'],
@@ -90,11 +102,19 @@ export function parse(source: SourceText): Program {
       start = from;
     }
   }
+  if (source.invalidAt !== undefined) {
+    const at = source.invalidAt;
+    diagnostics.push(diagnose('invalidUtf8', { start: at, end: at + 1 }));
+  }
+  if (text.length > TEXT_LENGTH_MAX) {
+    diagnostics.push(diagnose('tooLong', { start: 0, end: 1 }, { limit: TEXT_LENGTH_MAX }));
+    return { pipeline: { statements: [], span: { start, end: start } }, frontMatter, diagnostics };
+  }
   diagnostics.push(...readDirectives(text, start));
   const { diagnostics: lexical, tokens } = lex(text, start);
-  const parser = new Parser(text, tokens);
+  const parser = new Parser({ text, lexical, diagnostics }, tokens);
   const pipeline = parser.program();
-  diagnostics.push(...lexical, ...parser.diagnostics);
+  diagnostics.push(...lexical);
   diagnostics.sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
   return { pipeline, frontMatter, diagnostics };
 }
@@ -104,42 +124,42 @@ function lineEnd(text: string, from: number): number {
   return at < 0 ? text.length : at + 1;
 }
 
-function closingOf(tokens: readonly Token[]): readonly (number | undefined)[] {
-  const closing: (number | undefined)[] = [];
-  const open: number[] = [];
-  tokens.forEach(({ kind, text }, i) => {
-    if (kind !== 'symbol') return;
-    if (text === '(' || text === '[' || text === '{') open.push(i);
-    else if (text === ')' || text === ']' || text === '}') {
-      const opening = open.pop();
-      if (opening !== undefined) closing[opening] = i;
-    }
-  });
-  return closing;
+/** What the parsers of a text and of the expressions in its format strings share. */
+interface Text {
+  readonly text: string;
+  /** What the lexer found, by place. */
+  readonly lexical: readonly Diagnostic[];
+  readonly diagnostics: Diagnostic[];
 }
 
 class Parser {
-  readonly diagnostics: Diagnostic[] = [];
-  private readonly text: string;
+  private readonly source: Text;
   private readonly tokens: readonly Token[];
+  private readonly brackets: Brackets;
   private at = 0;
   private depth = 0;
   /** Of the expression that was read last. */
   private height = 0;
-  /** For each token that opens a bracket: the one that closes it. */
-  private readonly closing: readonly (number | undefined)[];
+  /** Where the statement that is being read begins in the text. */
+  private statementStart = 0;
+  /** The variable that it binds. */
+  private binds: string | undefined;
+  /** What the lexer found in statements inside it. */
+  private lexicalErrors = 0;
   /** Inside a match guard `=>` belongs to the arm. */
   private noLambda = false;
+  /** Inside a pattern `..` stands for what else there is. */
+  private inPattern = false;
+  private hasRest = false;
 
-  constructor(text: string, tokens: readonly Token[]) {
-    this.text = text;
+  constructor(source: Text, tokens: readonly Token[]) {
+    this.source = source;
     this.tokens = tokens;
-    this.closing = closingOf(tokens);
+    this.brackets = new Brackets(tokens);
   }
 
   program(): Pipeline {
-    const pipeline = this.pipeline(() => this.is('end'));
-    return pipeline;
+    return this.pipeline(() => this.is('end'));
   }
 
   /** One expression that fills the tokens, for format strings. */
@@ -162,30 +182,57 @@ class Parser {
     for (;;) {
       while (this.is('newline') || this.isSymbol('|')) this.at++;
       if (isEnd() || this.is('end')) break;
-      const from = this.at;
-      try {
-        statements.push(this.statement());
-        const isSeparated = this.is('newline') || this.isSymbol('|') || this.is('end') || isEnd();
-        if (!isSeparated) this.unexpected('a newline or `|`');
-      } catch (error) {
-        if (!(error instanceof Abandon)) throw error;
-        this.recover(from);
-      }
+      statements.push(this.recoverable(isEnd));
     }
     return { statements, span: { start, end: this.tokens[Math.max(0, this.at - 1)]!.span.end } };
   }
 
-  /** Skips to the next statement at this depth. */
-  private recover(from: number): void {
-    if (this.at === from) this.at++;
-    let depth = 0;
-    while (!this.is('end')) {
-      const { text } = this.token;
-      const isSymbol = this.token.kind === 'symbol';
-      if (depth === 0 && (this.is('newline') || (isSymbol && (text === '|' || text === '}')))) return;
-      if (isSymbol && (text === '{' || text === '(' || text === '[')) depth++;
-      if (isSymbol && (text === '}' || text === ')' || text === ']')) depth = Math.max(0, depth - 1);
-      this.at++;
+  /** A statement with what ends it, or `bad` in its place. */
+  private recoverable(isEnd: () => boolean): Statement {
+    const from = this.at;
+    const outer = { start: this.statementStart, binds: this.binds, lexicalErrors: this.lexicalErrors };
+    const { start } = this.token.span;
+    this.statementStart = start;
+    this.binds = undefined;
+    this.lexicalErrors = 0;
+    try {
+      const statement = this.statement();
+      const isSeparated = this.is('newline') || this.isSymbol('|') || this.is('end') || isEnd();
+      if (!isSeparated) this.unexpected('a newline or `|`');
+      // Those of statements inside it are theirs.
+      const isBroken = this.lexicalErrorsIn(start, this.token.span.start) > this.lexicalErrors;
+      return isBroken ? { kind: 'bad', binds: this.binds, span: statement.span } : statement;
+    } catch (error) {
+      if (!(error instanceof Abandon)) throw error;
+      const { binds } = this;
+      this.recover(from, ({ kind, text }) => kind === 'newline' || (kind === 'symbol' && text === '|'));
+      return { kind: 'bad', binds, span: { start, end: this.previousEnd() } };
+    } finally {
+      this.statementStart = outer.start;
+      this.binds = outer.binds;
+      this.lexicalErrors = outer.lexicalErrors + this.lexicalErrorsIn(start, this.token.span.start);
+    }
+  }
+
+  private recover(from: number, ends: (token: Token) => boolean): void {
+    this.noLambda = false;
+    this.inPattern = false;
+    this.at = Math.max(from + 1, this.brackets.behind(from, this.at, ends));
+  }
+
+  /** What stands before a body: an error in it does not keep the body from being read. */
+  private beforeBody(read: () => Expression): Expression {
+    const from = this.at;
+    try {
+      const value = read();
+      if (!this.isSymbol('{')) this.unexpected('`{`');
+      return value;
+    } catch (error) {
+      const body = error instanceof Abandon ? this.brackets.bodyBehind(from, this.at) : undefined;
+      if (body === undefined) throw error;
+      this.noLambda = false;
+      this.at = body;
+      return { kind: 'bad', span: this.tokens[from]!.span };
     }
   }
 
@@ -204,6 +251,7 @@ class Parser {
       }
       const next = this.tokens[this.at + 1]!;
       const isAdjacent = next.span.start === span.end;
+      if (isAdjacent && this.isMethodBehind(this.at + 1)) this.abandon('methodStatement', this.postfix().span);
       const isPlace =
         next.kind === 'symbol' &&
         (next.text === '=' || next.text === '.' || next.text === '?' || (next.text === '[' && isAdjacent));
@@ -211,10 +259,18 @@ class Parser {
     });
   }
 
+  /** `f(x).g()`: a call's parenthesis with a `.` behind it. */
+  private isMethodBehind(index: number): boolean {
+    if (this.tokens[index]?.text !== '(') return false;
+    const close = this.brackets.closing(index);
+    return close !== undefined && this.tokens[close + 1]?.kind === 'symbol' && this.tokens[close + 1]?.text === '.';
+  }
+
   private letStatement(): Statement {
     const start = this.advance().span.start;
     if (!this.is('variable')) this.unexpected('a variable such as `$name`');
     const name = this.advance();
+    this.binds = name.text;
     this.expect('=');
     this.skipNewlines();
     const value = this.expression();
@@ -223,7 +279,10 @@ class Parser {
 
   private ifStatement(): Statement {
     const start = this.advance().span.start;
-    const condition = this.expression();
+    const condition = this.beforeBody(() => {
+      if (this.isSymbol('{')) this.unexpected('a condition');
+      return this.expression();
+    });
     const then = this.block();
     let end = this.previousEnd();
     let otherwise: Pipeline | undefined;
@@ -234,7 +293,10 @@ class Parser {
       if (this.isName('if')) {
         const inner = this.nested(() => this.ifStatement());
         otherwise = { statements: [inner], span: inner.span };
-      } else otherwise = this.block();
+      } else {
+        this.beforeBody(() => ({ kind: 'bad', span: this.token.span }));
+        otherwise = this.block();
+      }
       end = this.previousEnd();
     } else this.at = mark;
     return { kind: 'if', condition, then, otherwise, span: { start, end } };
@@ -242,16 +304,25 @@ class Parser {
 
   private matchStatement(): Statement {
     const start = this.advance().span.start;
-    const subject = this.expression();
+    const subject = this.beforeBody(() => this.expression());
+    const opening = this.at;
     this.expect('{');
     const arms: Arm[] = [];
+    let isWhole = true;
     for (;;) {
       while (this.is('newline') || this.isSymbol(',')) this.at++;
       if (this.isSymbol('}') || this.is('end')) break;
-      arms.push(this.arm());
+      const from = this.at;
+      try {
+        arms.push(this.arm());
+      } catch (error) {
+        if (!(error instanceof Abandon)) throw error;
+        this.recover(from, ({ kind, text }) => kind === 'newline' || (kind === 'symbol' && text === ','));
+        isWhole = false;
+      }
     }
-    this.expect('}');
-    return { kind: 'match', subject, arms, span: { start, end: this.previousEnd() } };
+    this.close('}', opening);
+    return { kind: 'match', subject, arms, isWhole, span: { start, end: this.previousEnd() } };
   }
 
   private arm(): Arm {
@@ -280,17 +351,22 @@ class Parser {
       this.at++;
       return { kind: 'any', span };
     }
+    this.inPattern = true;
+    this.hasRest = false;
     const low = this.binary(BINARY_LEVELS.length - 1);
-    if (!this.isSymbol('..')) return { kind: 'value', value: low, span: low.span };
-    this.at++;
-    const high = this.binary(BINARY_LEVELS.length - 1);
+    const isRange = this.isSymbol('..');
+    if (isRange) this.at++;
+    const high = isRange ? this.binary(BINARY_LEVELS.length - 1) : undefined;
+    this.inPattern = false;
+    if (!high) return { kind: this.hasRest ? 'shape' : 'value', value: low, span: low.span };
     return { kind: 'range', low, high, span: { start: span.start, end: high.span.end } };
   }
 
   private block(): Pipeline {
+    const opening = this.at;
     this.expect('{');
     const pipeline = this.pipeline(() => this.isSymbol('}'));
-    this.expect('}');
+    this.close('}', opening);
     return pipeline;
   }
 
@@ -307,6 +383,7 @@ class Parser {
   private operatorStatement(): Statement {
     const first = this.advance();
     let name = first.text;
+    if (!this.isSymbol('::')) this.warnReserved(first);
     while (this.isSymbol('::')) {
       this.at++;
       if (!this.is('name')) this.unexpected('a name');
@@ -338,7 +415,7 @@ class Parser {
 
   /** True when the parenthesis that opens here closes right before the statement's end: it encloses the arguments. */
   private closesStatement(): boolean {
-    const close = this.closing[this.at];
+    const close = this.brackets.closing(this.at);
     const next = close === undefined ? undefined : this.tokens[close + 1];
     if (!next) return false;
     const isEnd = next.kind === 'newline' || next.kind === 'end';
@@ -347,8 +424,7 @@ class Parser {
 
   private parenthesised(): Argument[] {
     this.expect('(');
-    const args = this.list(')', () => this.argument());
-    return args;
+    return this.list(')', () => this.argument());
   }
 
   private argument(): Argument {
@@ -379,6 +455,7 @@ class Parser {
   /** Items up to `close`, commas between, newlines anywhere, a trailing comma allowed. */
   private list<T>(close: string, item: () => T): T[] {
     const items: T[] = [];
+    const opening = this.at - 1;
     const before = this.noLambda;
     let height = 0;
     this.noLambda = false;
@@ -389,7 +466,7 @@ class Parser {
       height = Math.max(height, this.height);
       this.skipNewlines();
       if (this.isSymbol(',')) this.at++;
-      else if (!this.isSymbol(close)) this.unexpected(`\`,\` or \`${close}\``);
+      else if (!this.isSymbol(close)) this.unexpected(`\`,\` or \`${close}\``, opening);
     }
     this.noLambda = before;
     this.at++;
@@ -426,33 +503,37 @@ class Parser {
     return { kind: 'lambda', parameters, body, span: { start, end: body.span.end } };
   }
 
-  /** `a if c else b`, `a if c`, `a else b`; left-associative. */
+  /** `a else b`; right behind an `a if c` the `else` makes one choice of both. */
   private conditional(): Expression {
-    let value = this.or();
-    for (;;) {
-      let { height } = this;
-      if (this.isName('if')) {
-        this.at++;
-        this.skipNewlines();
-        const condition = this.or();
-        height = Math.max(height, this.height);
-        let otherwise: Expression | undefined;
-        if (this.continuesWith('else')) {
-          this.at++;
-          this.skipNewlines();
-          otherwise = this.or();
-        }
-        this.rise(height);
-        const end = (otherwise ?? condition).span.end;
-        value = { kind: 'choose', then: value, condition, otherwise, span: { start: value.span.start, end } };
-      } else if (this.continuesWith('else')) {
-        this.at++;
-        this.skipNewlines();
-        const fallback = this.or();
-        this.rise(height);
-        value = { kind: 'fallback', value, fallback, span: { start: value.span.start, end: fallback.span.end } };
-      } else return value;
+    let value = this.guarded();
+    while (this.continuesWith('else')) {
+      const { height } = this;
+      this.at++;
+      this.skipNewlines();
+      const right = this.guarded();
+      this.rise(height);
+      const span = { start: value.span.start, end: right.span.end };
+      // In parentheses a choice begins before what it chooses.
+      if (value.kind === 'choose' && !value.otherwise && value.then.span.start === value.span.start)
+        value = { ...value, otherwise: right, span };
+      else value = { kind: 'fallback', value, fallback: right, span };
     }
+    return value;
+  }
+
+  /** `a if c`. */
+  private guarded(): Expression {
+    let value = this.or();
+    while (this.isName('if')) {
+      const { height } = this;
+      this.at++;
+      this.skipNewlines();
+      const condition = this.or();
+      this.rise(height);
+      const span = { start: value.span.start, end: condition.span.end };
+      value = { kind: 'choose', then: value, condition, otherwise: undefined, span };
+    }
+    return value;
   }
 
   /** True at the keyword, or at newlines before it; then the newlines are skipped. A block's `else` stands behind `}`. */
@@ -524,6 +605,7 @@ class Parser {
   }
 
   private unary(): Expression {
+    if (this.isName('not') || this.isName('move')) return this.nested(() => this.notOrMove());
     if (!this.isSymbol('-') && !this.isSymbol('+')) return this.postfix();
     const token = this.advance();
     const operand = this.nested(() => this.unary());
@@ -583,11 +665,11 @@ class Parser {
             span: { start, end: name.span.end },
           };
       } else if (this.isSymbol('[') && this.token.span.start === value.span.end) {
-        this.at++;
+        const opening = this.at++;
         this.skipNewlines();
         const index = this.expression();
         this.skipNewlines();
-        this.expect(']');
+        this.close(']', opening);
         this.height = Math.max(height, this.height);
         value = { kind: 'index', base: value, index, span: { start, end: this.previousEnd() } };
       } else if (this.isSymbol('?')) {
@@ -621,7 +703,7 @@ class Parser {
         this.at++;
         return {
           kind: 'format',
-          parts: (parts ?? []).map(part => (typeof part === 'string' ? part : this.inner(part))),
+          parts: (parts ?? []).map(part => (typeof part === 'string' ? part : this.inside(part))),
           span,
         };
       case 'variable':
@@ -642,15 +724,14 @@ class Parser {
     }
   }
 
-  /** The expression inside a format string. */
-  private inner(span: Span): Expression {
-    const { diagnostics, tokens } = lex(this.text, span.start, span.end);
-    const parser = new Parser(this.text, tokens);
+  /** An expression of a format string. */
+  private inside(tokens: readonly Token[]): Expression {
+    const parser = new Parser(this.source, tokens);
     parser.depth = this.depth;
+    parser.statementStart = this.statementStart;
     const value = parser.wholeExpression();
     this.height = Math.max(this.height, parser.height);
     this.rise(0);
-    this.diagnostics.push(...diagnostics, ...parser.diagnostics);
     return value;
   }
 
@@ -670,8 +751,9 @@ class Parser {
       return { kind: 'underscore', span };
     }
     if (KEYWORDS.has(text)) this.unexpected('an expression');
-    this.at++;
+    const first = this.advance();
     let name = text;
+    if (!this.isSymbol('::') && !this.isSymbol('(')) this.warnReserved(first);
     while (this.isSymbol('::')) {
       this.at++;
       if (this.is('variable')) {
@@ -696,6 +778,7 @@ class Parser {
   }
 
   private group(): Expression {
+    const opening = this.at;
     const { start } = this.advance().span;
     const before = this.noLambda;
     this.noLambda = false;
@@ -703,13 +786,14 @@ class Parser {
     const value = this.expression();
     this.skipNewlines();
     this.noLambda = before;
-    this.expect(')');
+    this.close(')', opening);
     return { ...value, span: { start, end: this.previousEnd() } };
   }
 
   private listLiteral(): Expression {
     const { start } = this.advance().span;
     const items = this.list(']', (): Item => {
+      if (this.isRest()) return { isSpread: false, value: this.rest() };
       const isSpread = this.isSymbol('...');
       if (isSpread) this.at++;
       return { isSpread, value: this.expression() };
@@ -727,7 +811,8 @@ class Parser {
     while (this.tokens[j]?.kind === 'newline') j++;
     const isKey = first.kind === 'name' || (first.kind === 'literal' && typeof first.value === 'string');
     const isRecord =
-      (first.kind === 'symbol' && (first.text === '}' || first.text === '...')) ||
+      (first.kind === 'symbol' &&
+        (first.text === '}' || first.text === '...' || (first.text === '..' && this.inPattern))) ||
       (isKey && this.tokens[j]?.text === ':');
     if (!isRecord) {
       const pipeline = this.nested(() => this.block());
@@ -739,6 +824,7 @@ class Parser {
   }
 
   private recordField(): RecordField {
+    if (this.isRest()) return { kind: 'spread', value: this.rest() };
     if (this.isSymbol('...')) {
       this.at++;
       return { kind: 'spread', value: this.expression() };
@@ -752,6 +838,21 @@ class Parser {
     this.skipNewlines();
     const name = key.kind === 'name' ? key.text : String(key.value);
     return { kind: 'entry', key: name, keySpan: key.span, value: this.expression() };
+  }
+
+  private isRest(): boolean {
+    return this.inPattern && this.isSymbol('..');
+  }
+
+  private rest(): Expression {
+    this.hasRest = true;
+    return { kind: 'rest', span: this.advance().span };
+  }
+
+  private warnReserved({ span, text }: Token): void {
+    if (!RESERVED.has(text)) return;
+    const hints = [`write \`this.${text}\` for the field`];
+    this.source.diagnostics.push({ ...diagnose('reservedWord', span, { name: text }, { hints }), severity: 'warning' });
   }
 
   /** The expression that was just read has another one, `height` high, beside it, and one level comes above both. */
@@ -811,19 +912,50 @@ class Parser {
     this.at++;
   }
 
-  private unexpected(what: string): never {
-    const { kind, span, text } = this.token;
-    const got =
-      kind === 'end'
-        ? 'the end of the text'
-        : kind === 'newline'
-          ? 'the end of the line'
-          : `\`${text || this.text.slice(span.start, span.end)}\``;
-    this.abandon('expected', span, { what, got });
+  /** The bracket that closes the one at `opening`. */
+  private close(symbol: string, opening: number): void {
+    if (!this.isSymbol(symbol)) this.unexpected(`\`${symbol}\``, opening);
+    this.at++;
   }
 
-  private abandon(name: TextName, span: Span, details: Record<string, string | number> = {}): never {
-    this.diagnostics.push(diagnose(name, { start: span.start, end: Math.max(span.end, span.start + 1) }, details));
+  private unexpected(what: string, opening?: number): never {
+    const { kind, span } = this.token;
+    const [line = ''] = this.source.text.slice(span.start, span.end).split('\n');
+    const text =
+      line.length === span.end - span.start && line.length <= SHOWN_MAX ? line : `${line.slice(0, SHOWN_MAX)}…`;
+    const got = kind === 'end' ? 'the end of the text' : kind === 'newline' ? 'the end of the line' : `\`${text}\``;
+    const isUnclosed = opening !== undefined && this.brackets.closing(opening) === undefined;
+    const secondary = isUnclosed ? [{ span: this.tokens[opening]!.span, text: 'never closed' }] : [];
+    this.abandon('expected', span, { what, got }, secondary);
+  }
+
+  private abandon(
+    name: TextName,
+    span: Span,
+    details: Record<string, string | number> = {},
+    secondary: readonly Label[] = [],
+  ): never {
+    const place = { start: span.start, end: Math.max(span.end, span.start + 1) };
+    // What follows from what the lexer found is not told.
+    if (this.lexicalErrorsIn(this.statementStart, place.end) === 0) {
+      this.source.diagnostics.push(diagnose(name, place, details, secondary.length > 0 ? { secondary } : {}));
+    }
     throw new Abandon();
+  }
+
+  private lexicalErrorsIn(start: number, end: number): number {
+    return this.lexicalErrorsBefore(end) - this.lexicalErrorsBefore(start);
+  }
+
+  private lexicalErrorsBefore(offset: number): number {
+    const { lexical } = this.source;
+    let low = 0;
+    let high = lexical.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (lexical[middle]!.span!.start < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
