@@ -30,3 +30,4 @@ export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from 
 export { SeededRandom } from './random.ts';
 export { sameSecret } from './same-secret.ts';
 export { nearest } from './suggest.ts';
+export { TimeSlice } from './time-slice.ts';

@@ -35,7 +35,7 @@ export const brokerErrors = defineErrors({
   unsupportedVersion: {
     code: 'MR5407',
     text: '{api} version {version}; this server speaks {min} to {max}',
-    help: 'Let the client negotiate (ApiVersions), or configure the protocol version of Kafka 0.11 or later in it.',
+    help: 'Let the client negotiate (ApiVersions), or set a protocol version of Kafka in it that this server knows.',
   },
   malformed: {
     code: 'MR5408',

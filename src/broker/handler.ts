@@ -68,8 +68,6 @@ export interface Handler {
   readonly api: AnyApi;
   readonly min: number;
   readonly max: number;
-  /** Lowest version listed, where that differs from what is answered. */
-  readonly listedMin: number;
   readonly handle: (context: RequestContext, request: never) => unknown;
 }
 
@@ -77,14 +75,13 @@ export function defineHandler<Q, QI, S, SI>(definition: {
   readonly api: Api<Q, QI, S, SI>;
   readonly min: number;
   readonly max: number;
-  readonly listedMin?: number;
   handle(
     context: RequestContext,
     request: Q,
   ): SI | typeof NO_RESPONSE | typeof CLOSE | Promise<SI | typeof NO_RESPONSE | typeof CLOSE>;
 }): Handler {
-  const { api, handle, listedMin = definition.min } = definition;
-  return { ...definition, listedMin, api: api as unknown as AnyApi, handle: handle as Handler['handle'] };
+  const { api, handle } = definition;
+  return { ...definition, api: api as unknown as AnyApi, handle: handle as Handler['handle'] };
 }
 
 /** A topic that this client may see: by name in its namespace. */

@@ -30,7 +30,7 @@ const cases: readonly (readonly [string, Uint8Array, string])[] = [
   ['a frame over the limit', Buffer.from('1fffffff00120000', 'hex'), 'MR5401'],
   ['a negative frame size', Buffer.from('00000000ffffffff', 'hex').subarray(4), 'MR5405'],
   ['an unknown API', header(99, 0), 'MR5406'],
-  ['Produce 2', header(0, 2), 'MR5407'],
+  ['Produce 99', Buffer.from('0000000b0000006300000001ffff00', 'hex'), 'MR5407'],
   ['a cut request', header(3, 9), 'MR5408'],
 ];
 

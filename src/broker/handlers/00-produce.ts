@@ -1,16 +1,17 @@
 /**
  * Produce.
  *
- * Versions: 3 to 13 are answered; 0 to 2 are listed, because librdkafka before 2.1 writes uncompressed batches unless they
- *   are, and closed with a diagnosis when they are used, as Kafka 4 does.
- * Behaviour: each partition takes exactly one batch, checked (crc, counts, producer fields) and stored byte for byte but for
- *   base offset and leader epoch. acks=1 and acks=all answer after the sync; acks=0 has no answer, and an error closes
- *   the connection. A repeated batch of an idempotent producer answers with the first offsets. A full disk is 56.
- * Not done: transactions (48), formats 0 and 1.
- * Versions differ: topic ids from 13; error texts from 8; 56 is 6 before 4.
+ * Versions: 0 to 13.
+ * Behaviour: from 3 on each partition takes exactly one batch, checked (crc, counts, producer fields) and stored byte for byte
+ *   but for base offset and leader epoch. Below it takes a message set of formats 0 and 1, which becomes batches with the
+ *   same codec, stored together or not at all; one request of a connection after the other, so that none overtakes.
+ *   acks=1 and acks=all answer after the sync; acks=0 has no answer, and an error closes the connection. A repeated batch
+ *   of an idempotent producer answers with the first offsets. A full disk is 56.
+ * Not done: transactions (48).
+ * Versions differ: append time from 2; 87 is 2 below 3; 56 is 6 below 4; zstd from 7; error texts from 8; topic ids from 13.
  */
 import { MillraceError } from '../../base/index.ts';
-import type { Partition, Topic } from '../../log/index.ts';
+import type { AppendResult, Partition, Topic } from '../../log/index.ts';
 import {
   apis,
   errorCode,
@@ -21,7 +22,15 @@ import {
 } from '../../wire/index.ts';
 import { BatchHeader, validateBatch } from '../../wire/records/index.ts';
 import { brokerErrors } from '../errors.ts';
-import { CLOSE, defineHandler, NO_RESPONSE, type RequestContext, topicByNameOrId } from '../handler.ts';
+import {
+  type ClientInfo,
+  CLOSE,
+  defineHandler,
+  NO_RESPONSE,
+  type RequestContext,
+  topicByNameOrId,
+} from '../handler.ts';
+import { PRODUCE_OF_FORMAT_2, toBatches } from '../record-formats.ts';
 
 interface PartitionAnswer {
   readonly index: number;
@@ -32,22 +41,40 @@ interface PartitionAnswer {
   readonly errorMessage: string | null;
 }
 
+type Refusal = readonly [error: ErrorName, reason: string];
+
+/** What a request holds for one partition: batches (below version 3 first a message set) and where they go, or why not. */
+type Part = { readonly index: number; readonly label: string } & (
+  | { readonly refusal: Refusal }
+  | { readonly refusal?: never; readonly partition: Partition; readonly batches: readonly Uint8Array[] }
+);
+
+interface TopicParts {
+  readonly name: string;
+  readonly topicId: string;
+  readonly parts: readonly Part[];
+}
+
 const ACKS = [-1, 0, 1];
+const NO_RECORDS = new Uint8Array(0);
 
 export default defineHandler({
   api: apis.produce,
-  min: 3,
-  listedMin: 0,
+  min: 0,
   max: 13,
   async handle(context, request) {
+    const topics = request.topicData.map(({ name, partitionData, topicId }): TopicParts => {
+      const topic = topicByNameOrId(context, name, topicId, context.version >= 13);
+      return { name, topicId, parts: partitionData.map(data => partOf(context, request, topic, name, data)) };
+    });
+    const isConverted = context.version < PRODUCE_OF_FORMAT_2;
+    const answers = isConverted ? await startInTurn(context, topics) : start(context, topics);
     const responses = await Promise.all(
-      request.topicData.map(async topicData => {
-        const topic = topicByNameOrId(context, topicData.name, topicData.topicId, context.version >= 13);
-        const partitionResponses = await Promise.all(
-          topicData.partitionData.map(data => producePartition(context, request, topic, topicData.name, data)),
-        );
-        return { name: topicData.name, topicId: topicData.topicId, partitionResponses };
-      }),
+      topics.map(async ({ name, topicId }, i) => ({
+        name,
+        topicId,
+        partitionResponses: await Promise.all(answers[i]!),
+      })),
     );
     if (request.acks !== 0) return { responses };
     const hasFailed = responses.some(({ partitionResponses }) =>
@@ -57,44 +84,36 @@ export default defineHandler({
   },
 });
 
-async function producePartition(
+function partOf(
   context: RequestContext,
   request: ProduceRequest,
   topic: Topic | undefined,
   name: string,
   data: ProduceRequestTopicDataPartitionData,
-): Promise<PartitionAnswer> {
-  const partition = topic?.partitions[data.index];
-  const refuse = (error: ErrorName, reason: string): PartitionAnswer => {
-    const label = topic?.name ?? name;
-    context.refusals.add(
-      `${context.client.id} ${context.client.address}`,
-      brokerErrors.produceRefused({ topic: label, partition: data.index, error, reason }),
-    );
-    const code = error === 'KAFKA_STORAGE_ERROR' && context.version < 4 ? 'NOT_LEADER_OR_FOLLOWER' : error;
-    return {
-      index: data.index,
-      errorCode: errorCode(code),
-      baseOffset: -1,
-      logAppendTimeMs: -1,
-      logStartOffset: -1,
-      errorMessage: reason,
-    };
-  };
-  if (!ACKS.includes(request.acks)) return refuse('INVALID_REQUIRED_ACKS', `acks=${request.acks}`);
+): Part {
+  const { index } = data;
+  const label = topic?.name ?? name;
+  const partition = topic?.partitions[index];
+  const records = data.records ?? NO_RECORDS;
   if (!topic || !partition) {
     const isById = context.version >= 13;
-    return refuse(
-      isById && !topic ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION',
-      'there is no such topic or partition',
-    );
+    const error = isById && !topic ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+    return { index, label, refusal: [error, 'there is no such topic or partition'] };
   }
-  if (topic.isInternal) return refuse('TOPIC_AUTHORIZATION_FAILED', 'internal topics are written by Millrace only');
-  const records = data.records;
-  if (!records || records.length === 0) return refuse('INVALID_RECORD', 'a request without records');
-  const refusal = batchRefusal(context, request, topic, records);
-  if (refusal) return refuse(...refusal);
-  return append(context, topic, partition, records, refuse);
+  const refusal = refusalOf(context, request, topic, records);
+  return refusal ? { index, label, refusal } : { index, label, partition, batches: [records] };
+}
+
+function refusalOf(
+  context: RequestContext,
+  request: ProduceRequest,
+  topic: Topic,
+  records: Uint8Array,
+): Refusal | undefined {
+  if (!ACKS.includes(request.acks)) return ['INVALID_REQUIRED_ACKS', `acks=${request.acks}`];
+  if (topic.isInternal) return ['TOPIC_AUTHORIZATION_FAILED', 'internal topics are written by Millrace only'];
+  if (records.length === 0) return ['INVALID_RECORD', 'a request without records'];
+  return context.version < PRODUCE_OF_FORMAT_2 ? undefined : batchRefusal(context, request, topic, records);
 }
 
 function batchRefusal(
@@ -102,11 +121,11 @@ function batchRefusal(
   request: ProduceRequest,
   topic: Topic,
   records: Uint8Array,
-): [ErrorName, string] | undefined {
+): Refusal | undefined {
   const defect = validateBatch(records);
   if (defect) return [defect.error, defect.reason];
   const header = new BatchHeader(records);
-  const max = Number(topic.configs.get('max.message.bytes') ?? 1_048_588);
+  const max = messageBytesMax(topic);
   if (records.length > max)
     return ['MESSAGE_TOO_LARGE', `a batch of ${records.length} bytes, max.message.bytes is ${max}`];
   if (header.codec === 4 && context.version < 7) return ['UNSUPPORTED_COMPRESSION_TYPE', 'zstd needs Produce 7'];
@@ -116,26 +135,65 @@ function batchRefusal(
   return undefined;
 }
 
-async function append(
+function messageBytesMax(topic: Topic): number {
+  return Number(topic.configs.get('max.message.bytes') ?? 1_048_588);
+}
+
+/** The latest request of each connection whose message sets are being converted. */
+const turns = new WeakMap<ClientInfo, Promise<unknown>>();
+
+/** Starts a request with its sets converted, when those before it on the same connection have started. */
+async function startInTurn(
   context: RequestContext,
-  topic: Topic,
-  partition: Partition,
-  records: Uint8Array,
-  refuse: (error: ErrorName, reason: string) => PartitionAnswer,
-): Promise<PartitionAnswer> {
-  const isAppendTime = topic.configs.get('message.timestamp.type') === 'LogAppendTime';
+  topics: readonly TopicParts[],
+): Promise<readonly (readonly Promise<PartitionAnswer>[])[]> {
+  const { client, frame } = context;
+  const before = turns.get(client);
+  frame?.hold();
+  const turn = (async () => {
+    await before;
+    const converted: TopicParts[] = [];
+    for (const topic of topics) {
+      const parts: Part[] = [];
+      for (const part of topic.parts) parts.push(await convert(context, part));
+      converted.push({ ...topic, parts });
+    }
+    return start(context, converted);
+  })().finally(() => frame?.release());
+  const ended = turn.catch(() => undefined);
+  turns.set(client, ended);
+  return turn;
+}
+
+async function convert(context: RequestContext, part: Part): Promise<Part> {
+  if (part.refusal) return part;
+  const { batches, index, label, partition } = part;
   try {
-    context.frame?.hold();
-    const result = await context.log.append(
-      partition,
-      records,
-      context.frame,
-      isAppendTime ? context.io.clock.now() : -1,
-    );
-    context.counters.producedBytes += records.length;
-    context.counters.producedBatches++;
+    return { ...part, batches: await toBatches(context.io, batches[0]!, messageBytesMax(partition.topic)) };
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return { index, label, refusal: [errorName(error.row.kafka ?? -1), error.message] };
+  }
+}
+
+/** Gives the parts to the log, in order; nothing is awaited in between. */
+function start(
+  context: RequestContext,
+  topics: readonly TopicParts[],
+): readonly (readonly Promise<PartitionAnswer>[])[] {
+  return topics.map(({ parts }) => parts.map(part => append(context, part)));
+}
+
+async function append(context: RequestContext, part: Part): Promise<PartitionAnswer> {
+  if (part.refusal) return refuse(context, part, ...part.refusal);
+  const { batches, index, partition } = part;
+  const isAppendTime = partition.topic.configs.get('message.timestamp.type') === 'LogAppendTime';
+  try {
+    const result = await appendBatches(context, partition, batches, isAppendTime ? context.io.clock.now() : -1);
+    for (const batch of batches) context.counters.producedBytes += batch.length;
+    context.counters.producedBatches += batches.length;
     return {
-      index: partition.index,
+      index,
       errorCode: 0,
       baseOffset: result.baseOffset,
       logAppendTimeMs: result.logAppendTimeMs,
@@ -144,6 +202,44 @@ async function append(
     };
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;
-    return refuse(errorName(error.row.kafka ?? -1), error.message);
+    return refuse(context, part, errorName(error.row.kafka ?? -1), error.message);
   }
+}
+
+/** The result of the first: a set that became several batches has its first offset there. */
+async function appendBatches(
+  context: RequestContext,
+  partition: Partition,
+  batches: readonly Uint8Array[],
+  appendTimeMs: number,
+): Promise<AppendResult> {
+  if (context.version < PRODUCE_OF_FORMAT_2) {
+    const results = await context.log.commit(batches.map(batch => ({ partition, batch, appendTimeMs })));
+    return results[0]!;
+  }
+  context.frame?.hold();
+  return context.log.append(partition, batches[0]!, context.frame, appendTimeMs);
+}
+
+function refuse(context: RequestContext, part: Part, error: ErrorName, reason: string): PartitionAnswer {
+  const { index, label } = part;
+  context.refusals.add(
+    `${context.client.id} ${context.client.address}`,
+    brokerErrors.produceRefused({ topic: label, partition: index, error, reason }),
+  );
+  return {
+    index,
+    errorCode: errorCode(knownTo(context.version, error)),
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    errorMessage: reason,
+  };
+}
+
+/** The error in the words of the client's version. */
+function knownTo(version: number, error: ErrorName): ErrorName {
+  if (error === 'KAFKA_STORAGE_ERROR' && version < 4) return 'NOT_LEADER_OR_FOLLOWER';
+  if (error === 'INVALID_RECORD' && version < 3) return 'CORRUPT_MESSAGE';
+  return error;
 }

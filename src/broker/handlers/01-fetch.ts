@@ -1,13 +1,15 @@
 /**
  * Fetch.
  *
- * Versions: 4 to 17. Lower ones deliver formats 0 and 1, which need down-conversion: not listed.
+ * Versions: 0 to 17.
  * Behaviour: the batch that contains the offset is returned whole, even when it begins earlier; the first batch of the first
  *   partition that has data is returned whatever its size; then `max_bytes` and each partition's limit hold. Waits for
  *   `min_bytes` up to `max_wait`, woken by appends. Only synced records are visible; high watermark and last stable
  *   offset are the synced end. The offset at the end gives no records and no error, beyond it 1.
+ *   Below 10, what a client gets ends in front of a zstd batch, and is 76 where one comes first.
  * Not done: fetch sessions (answered with session 0, which means "none" to a client), read_committed ranges.
- * Versions differ: topic ids from 13.
+ * Versions differ: message sets of format 0 in 0 and 1, of format 1 in 2 and 3, without control batches and headers; they
+ *   may begin behind the beginning of the batch that they come from. 56 is 6 below 6; topic ids from 13.
  */
 import { MillraceError, type Timer } from '../../base/index.ts';
 import type { Partition } from '../../log/index.ts';
@@ -18,12 +20,12 @@ import {
   errorName,
   type FetchRequest,
   type FetchRequestTopicsPartitions,
-  type Records,
 } from '../../wire/index.ts';
-import { defineHandler, type RequestContext, topicByNameOrId } from '../handler.ts';
+import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
+import { FETCH_OF_FORMAT_2, sizeOf, type Takeable, takeable, toMessages } from '../record-formats.ts';
 
 const WAIT_MAX_MS = 30_000;
-const NO_RECORDS = new Uint8Array(0);
+const NO_RECORDS: readonly Uint8Array[] = [];
 
 interface PartitionAnswer {
   readonly partitionIndex: number;
@@ -32,30 +34,83 @@ interface PartitionAnswer {
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
   readonly abortedTransactions: null;
-  readonly records: Records;
+  readonly records: readonly Uint8Array[];
+}
+
+interface TopicAnswer {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partitions: PartitionAnswer[];
 }
 
 interface Round {
-  readonly responses: { topic: string; topicId: string; partitions: PartitionAnswer[] }[];
+  readonly responses: TopicAnswer[];
   readonly bytes: number;
   readonly hasError: boolean;
 }
 
 export default defineHandler({
   api: apis.fetch,
-  min: 4,
+  min: 0,
   max: 17,
   handle(context, request) {
     const first = collect(context, request);
     const waitMs = Math.min(request.maxWaitMs, WAIT_MAX_MS);
-    if (first.bytes >= request.minBytes || first.hasError || waitMs <= 0) return answer(context, first);
-    return new Promise(resolve => waitForMore(context, request, waitMs, round => resolve(answer(context, round))));
+    if (first.bytes >= request.minBytes || first.hasError || waitMs <= 0) return answer(context, request, first);
+    return new Promise(resolve => {
+      waitForMore(context, request, waitMs, round => resolve(answer(context, request, round)));
+    });
   },
 });
 
-function answer(context: RequestContext, round: Round): { responses: Round['responses'] } {
+interface Answer {
+  readonly responses: TopicAnswer[];
+}
+
+function answer(context: RequestContext, request: FetchRequest, round: Round): Answer | Promise<Answer> {
+  if (context.version < FETCH_OF_FORMAT_2) return answerMessages(context, request, round);
   context.counters.fetchedBytes += round.bytes;
   return { responses: round.responses };
+}
+
+/** The same with message sets in place of batches, within the same limits. */
+async function answerMessages(context: RequestContext, request: FetchRequest, round: Round): Promise<Answer> {
+  const responses: TopicAnswer[] = [];
+  let left = bytesMaxOf(context, request);
+  let isFirst = true;
+  for (const [i, { partitions: wishes, topic }] of request.topics.entries()) {
+    const found = topicFor(context, topic);
+    const partitions: PartitionAnswer[] = [];
+    for (const [k, wish] of wishes.entries()) {
+      let part = round.responses[i]!.partitions[k]!;
+      if (part.records.length > 0 && (isFirst || left > 0)) {
+        part = await inMessages(context, part, wish, left, found?.partitions[wish.partition]);
+        left -= sizeOf(part.records);
+        isFirst &&= part.records.length === 0;
+      } else part = { ...part, records: NO_RECORDS };
+      partitions.push(part);
+    }
+    responses.push({ ...round.responses[i]!, partitions });
+  }
+  context.counters.fetchedBytes += bytesMaxOf(context, request) - left;
+  return { responses };
+}
+
+async function inMessages(
+  context: RequestContext,
+  part: PartitionAnswer,
+  wish: FetchRequestTopicsPartitions,
+  left: number,
+  partition: Partition | undefined,
+): Promise<PartitionAnswer> {
+  const { fetchOffset: fromOffset, partitionMaxBytes } = wish;
+  const bytesMax = Math.min(left, partitionMaxBytes);
+  try {
+    const records = await toMessages(context.io, part.records, { version: context.version, fromOffset, bytesMax });
+    return { ...part, records };
+  } catch (error) {
+    return unreadable(context, wish, partition, error);
+  }
 }
 
 function waitForMore(
@@ -103,8 +158,12 @@ function wanted(context: RequestContext, request: FetchRequest): { partition: Pa
   });
 }
 
+function bytesMaxOf(context: RequestContext, request: FetchRequest): number {
+  return Math.min(request.maxBytes, context.settings.fetchBytesMax);
+}
+
 function collect(context: RequestContext, request: FetchRequest): Round {
-  let left = Math.min(request.maxBytes, context.settings.fetchBytesMax);
+  let left = bytesMaxOf(context, request);
   let bytes = 0;
   let hasError = false;
   const responses = request.topics.map(({ partitions, topic, topicId }) => {
@@ -117,11 +176,10 @@ function collect(context: RequestContext, request: FetchRequest): Round {
         if (!partition) {
           hasError = true;
           const isById = context.version >= 13 && !found;
-          return failed(wish, isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
+          return failed(context, wish, isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
         }
         const result = fetchPartition(context, partition, wish, left, bytes === 0);
-        const size =
-          result.records instanceof Uint8Array ? 0 : result.records.reduce((sum, piece) => sum + piece.length, 0);
+        const size = sizeOf(result.records);
         bytes += size;
         left -= size;
         if (result.errorCode !== 0) hasError = true;
@@ -141,31 +199,62 @@ function fetchPartition(
 ): PartitionAnswer {
   const { currentLeaderEpoch: epoch, fetchOffset: offset } = wish;
   if (epoch >= 0 && epoch !== partition.leaderEpoch) {
-    return failed(wish, epoch > partition.leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH', partition);
+    return failed(
+      context,
+      wish,
+      epoch > partition.leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH',
+      partition,
+    );
   }
   if (offset < partition.startOffset || offset > partition.syncedEnd)
-    return failed(wish, 'OFFSET_OUT_OF_RANGE', partition);
+    return failed(context, wish, 'OFFSET_OUT_OF_RANGE', partition);
   const limit = Math.min(left, wish.partitionMaxBytes);
-  let records: Records = NO_RECORDS;
+  let records = NO_RECORDS;
   if (offset < partition.syncedEnd && (isFirst || limit > 0)) {
     try {
-      const pieces = context.log.read(partition, offset, Math.max(limit, 1));
-      const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const found = read(context, partition, offset, Math.max(limit, 1));
+      if (found.bytes === 0 && found.endsAtZstd)
+        return failed(context, wish, 'UNSUPPORTED_COMPRESSION_TYPE', partition);
       // A first batch above the limits goes out only when it is the first of the whole answer.
-      if (isFirst || size <= limit) records = pieces;
+      if (isFirst || found.bytes <= limit) records = found.pieces;
     } catch (error) {
-      if (!(error instanceof MillraceError)) throw error;
-      context.logger.error(error.message, { code: error.code, help: error.help });
-      return failed(wish, errorName(error.row.kafka ?? -1), partition);
+      return unreadable(context, wish, partition, error);
     }
   }
-  return { ...failed(wish, 'NONE', partition), records };
+  return { ...failed(context, wish, 'NONE', partition), records };
 }
 
-function failed(wish: { readonly partition: number }, error: ErrorName, partition?: Partition): PartitionAnswer {
+/** What this client can take from the offset on, past what it is not to see. */
+function read(context: RequestContext, partition: Partition, offset: number, bytesMax: number): Takeable {
+  for (let next = offset; ; ) {
+    const pieces = context.log.read(partition, next, bytesMax);
+    const found = takeable(pieces, context.version);
+    if (found.bytes > 0 || found.endsAtZstd || found.nextOffset === undefined) return found;
+    next = found.nextOffset;
+  }
+}
+
+function unreadable(
+  context: RequestContext,
+  wish: FetchRequestTopicsPartitions,
+  partition: Partition | undefined,
+  error: unknown,
+): PartitionAnswer {
+  if (!(error instanceof MillraceError)) throw error;
+  context.logger.error(error.message, { code: error.code, help: error.help });
+  return failed(context, wish, errorName(error.row.kafka ?? -1), partition);
+}
+
+function failed(
+  context: RequestContext,
+  wish: { readonly partition: number },
+  error: ErrorName,
+  partition?: Partition,
+): PartitionAnswer {
+  const isUnknown = error === 'KAFKA_STORAGE_ERROR' && context.version < 6;
   return {
     partitionIndex: wish.partition,
-    errorCode: errorCode(error),
+    errorCode: errorCode(isUnknown ? 'NOT_LEADER_OR_FOLLOWER' : error),
     highWatermark: partition?.syncedEnd ?? -1,
     lastStableOffset: partition?.syncedEnd ?? -1,
     logStartOffset: partition?.startOffset ?? -1,

@@ -22,9 +22,9 @@ export default defineHandler({
         return { errorCode: errorCode('INVALID_REQUEST'), apiKeys: [] };
       context.client.software = `${name}/${version}`;
     }
-    const apiKeys = [...context.handlers.values()].map(({ api, listedMin, max }) => ({
+    const apiKeys = [...context.handlers.values()].map(({ api, max, min }) => ({
       apiKey: api.key,
-      minVersion: listedMin,
+      minVersion: min,
       maxVersion: max,
     }));
     return { errorCode: 0, apiKeys };
