@@ -34,6 +34,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 export const EXTRA_DOORS: ReadonlySet<string> = new Set([
   'base/io/node.ts',
   'base/io/local-server.ts',
+  'log/commit-thread.ts',
   'app/version.ts',
 ]);
 
