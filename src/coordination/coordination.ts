@@ -3,7 +3,8 @@
  * source use the same calls.
  *
  *   table `groups`    key [namespace, group]                    value: generation, protocol, leader, members
- *   table `offsets`   key [namespace, group, topic, partition]  value: offset, leader epoch, metadata, commit time
+ *   table `offsets`   key [namespace, group, topic, partition]  value: offset, leader epoch, metadata, commit time, and
+ *                                                                  the end of life where the client set one
  *
  * Invariants
  * I1 a commit is answered when it is synced, and seen by `committed` only then.
@@ -37,6 +38,10 @@ export interface CommittedOffset {
 export interface OffsetToCommit extends CommittedOffset {
   readonly topic: string;
   readonly partition: number;
+  /** When it was committed, where that is not now. */
+  readonly timeMs?: number;
+  /** When it ends, in place of the time that all offsets are kept. */
+  readonly expiresMs?: number;
 }
 
 const GROUPS = 'groups';
@@ -45,6 +50,7 @@ const EXPIRY_CHECK_MS = 600_000;
 
 interface StoredOffset extends CommittedOffset {
   readonly timeMs: number;
+  readonly expiresMs?: number;
 }
 
 interface StoredGroup {
@@ -119,21 +125,21 @@ export class Coordination {
   /** Commits without asking the group: for a source of this process that owns the group's name. */
   async store(namespace: string, groupId: string, offsets: readonly OffsetToCommit[]): Promise<void> {
     if (offsets.length === 0) return;
-    const timeMs = this.io.clock.now();
-    const changes: StateChange[] = offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
-      table: OFFSETS,
-      key: JSON.stringify([namespace, groupId, topic, partition]),
-      value: Buffer.from(JSON.stringify({ offset, leaderEpoch, metadata, timeMs } satisfies StoredOffset)),
+    const now = this.io.clock.now();
+    const stored = offsets.map(({ topic, partition, timeMs = now, ...offset }) => ({
+      topic,
+      partition,
+      value: { ...offset, timeMs } satisfies StoredOffset,
     }));
-    await this.log.change(changes);
-    for (const { topic, partition, offset, leaderEpoch, metadata } of offsets) {
-      this.offsetsOf(groupKey(namespace, groupId)).set(partitionKey(topic, partition), {
-        offset,
-        leaderEpoch,
-        metadata,
-        timeMs,
-      });
-    }
+    await this.log.change(
+      stored.map(({ partition, topic, value }) => ({
+        table: OFFSETS,
+        key: JSON.stringify([namespace, groupId, topic, partition]),
+        value: Buffer.from(JSON.stringify(value)),
+      })),
+    );
+    const known = this.offsetsOf(groupKey(namespace, groupId));
+    for (const { partition, topic, value } of stored) known.set(partitionKey(topic, partition), value);
   }
 
   committed(namespace: string, groupId: string, topic: string, partition: number): CommittedOffset | undefined {
@@ -240,13 +246,15 @@ export class Coordination {
     this.io.clock.after(EXPIRY_CHECK_MS, check, { background: true });
   }
 
-  /** Offsets of empty groups that nobody has committed to for long. */
+  /** Offsets of empty groups that nobody has committed to for long, or for as long as they were to be kept. */
   private async expire(): Promise<void> {
-    const before = this.io.clock.now() - this.settings.offsetRetentionMs;
+    const now = this.io.clock.now();
+    const isOver = ({ expiresMs, timeMs }: StoredOffset): boolean =>
+      (expiresMs ?? timeMs + this.settings.offsetRetentionMs) < now;
     for (const [key, offsets] of this.offsets) {
       const [namespace, groupId] = JSON.parse(key) as [string, string];
       if ((this.groups.get(key)?.members.size ?? 0) > 0) continue;
-      const old = [...offsets].filter(([, { timeMs }]) => timeMs < before).map(([partition]) => partition);
+      const old = [...offsets].filter(([, offset]) => isOver(offset)).map(([partition]) => partition);
       if (old.length === 0) continue;
       const partitions = old.map(text => JSON.parse(text) as [string, number]);
       await this.deleteOffsets(

@@ -5,8 +5,10 @@
  * Behaviour: -1 latest (the synced end), -2 earliest, -3 the record with the newest timestamp, -4 earliest local (the
  *   same as earliest here), a time: the first record at or behind it; offset -1 when there is none. -5 (last tiered) and
  *   -6 (earliest pending upload) find nothing: there is no second tier.
- * Not done: version 0 lists segment starts; here it answers the first offset of each journal file's part.
- * Versions differ: -3 from 7, -4 from 8, -5 from 9, -6 from 11; 35 when asked below.
+ * Not done: nothing.
+ * Versions differ: 0 gives up to as many offsets as asked for, newest first: the end, and where the partition begins in each
+ *   file of the log, which are its segments. For a time it gives those of segments that hold nothing newer. -3 from 7,
+ *   -4 from 8, -5 from 9, -6 from 11; 35 when asked below. The client's idea of the leader epoch from 4 (74, 75).
  */
 import type { Partition } from '../../log/index.ts';
 import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
@@ -17,6 +19,9 @@ interface Found {
   readonly offset: number;
   readonly timestamp: number;
 }
+
+const LATEST = -1;
+const EARLIEST = -2;
 
 /** First version of each special timestamp. */
 const SPECIAL_SINCE: Readonly<Record<string, number>> = { '-3': 7, '-4': 8, '-5': 9, '-6': 11 };
@@ -33,12 +38,17 @@ export default defineHandler({
           const partition = topicFor(context, name)?.partitions[partitionIndex];
           if (!partition)
             return answer(partitionIndex, { error: 'UNKNOWN_TOPIC_OR_PARTITION', offset: -1, timestamp: -1 });
-          if (currentLeaderEpoch > partition.leaderEpoch) {
-            return answer(partitionIndex, { error: 'UNKNOWN_LEADER_EPOCH', offset: -1, timestamp: -1 });
+          const { leaderEpoch } = partition;
+          if (currentLeaderEpoch >= 0 && currentLeaderEpoch !== leaderEpoch) {
+            const error = currentLeaderEpoch > leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH';
+            return answer(partitionIndex, { error, offset: -1, timestamp: -1 });
+          }
+          if (context.version === 0) {
+            const oldStyleOffsets = oldStyle(context, partition, timestamp, maxNumOffsets);
+            return { ...answer(partitionIndex, { error: 'NONE', offset: -1, timestamp: -1 }), oldStyleOffsets };
           }
           const found = find(context, partition, timestamp);
-          const oldStyleOffsets = context.version === 0 ? oldStyle(partition, timestamp, maxNumOffsets) : [];
-          return { ...answer(partitionIndex, found), oldStyleOffsets, leaderEpoch: partition.leaderEpoch };
+          return { ...answer(partitionIndex, found), leaderEpoch };
         }),
       })),
     };
@@ -63,9 +73,9 @@ function find(context: RequestContext, partition: Partition, timestamp: number):
   const since = SPECIAL_SINCE[String(timestamp)] ?? 0;
   if (context.version < since) return { error: 'UNSUPPORTED_VERSION', offset: -1, timestamp: -1 };
   switch (timestamp) {
-    case -1:
+    case LATEST:
       return { error: 'NONE', offset: partition.syncedEnd, timestamp: -1 };
-    case -2:
+    case EARLIEST:
     case -4:
       return { error: 'NONE', offset: partition.startOffset, timestamp: -1 };
     case -5:
@@ -80,12 +90,15 @@ function find(context: RequestContext, partition: Partition, timestamp: number):
 }
 
 /** Newest first, as version 0 has it. */
-function oldStyle(partition: Partition, timestamp: number, max: number): number[] {
-  if (timestamp === -2) return [partition.startOffset];
-  const starts = partition.files
-    .map(file => partition.partOf(file))
-    .filter(part => timestamp === -1 || part.maxTimestamp <= timestamp)
-    .map(part => Math.max(part.firstOffset, partition.startOffset));
-  const offsets = timestamp === -1 ? [...starts, partition.syncedEnd] : starts;
-  return [...new Set(offsets)].sort((a, b) => b - a).slice(0, Math.max(1, max));
+function oldStyle(context: RequestContext, partition: Partition, timestamp: number, max: number): number[] {
+  const segments = partition.files.map(file => {
+    const { firstOffset, maxTimestamp } = partition.partOf(file);
+    return { offset: Math.max(firstOffset, partition.startOffset), newestMs: maxTimestamp };
+  });
+  segments.push({ offset: partition.syncedEnd, newestMs: context.io.clock.now() });
+  let count = segments.length;
+  if (timestamp === EARLIEST) count = 1;
+  else if (timestamp !== LATEST) while (count > 0 && segments[count - 1]!.newestMs > timestamp) count--;
+  const offsets = segments.slice(0, count).map(({ offset }) => offset);
+  return [...new Set(offsets)].reverse().slice(0, Math.max(0, max));
 }

@@ -3,8 +3,9 @@
  *
  * Versions: 0 to 10.
  * Behaviour: answered when synced. Metadata beyond 4,096 bytes is 12, an unknown partition 3; the rest is committed.
- * Not done: retention time and commit timestamp of the request (0 to 4): offsets of empty groups are kept for a set time.
- * Versions differ: generation and member from 1, instance id from 7, topic ids from 10.
+ * Not done: nothing.
+ * Versions differ: 0 knows the group alone and commits outside its protocol; generation and member from 1; the time of the
+ *   commit in 1 and how long it is kept in 2 to 4 are the client's if it sets them; instance id from 7, topic ids from 10.
  */
 import type { OffsetToCommit } from '../../coordination/index.ts';
 import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
@@ -16,13 +17,16 @@ export default defineHandler({
   max: 10,
   async handle(context, request) {
     const isById = context.version >= 10;
+    const { retentionTimeMs } = request;
+    const expiresMs = retentionTimeMs < 0 ? undefined : context.io.clock.now() + retentionTimeMs;
     const accepted: OffsetToCommit[] = [];
     const checked = request.topics.map(({ name, partitions, topicId }) => {
       const topic = topicByNameOrId(context, name, topicId, isById);
       return {
         name,
         topicId,
-        partitions: partitions.map(({ committedLeaderEpoch, committedMetadata, committedOffset, partitionIndex }) => {
+        partitions: partitions.map(wish => {
+          const { commitTimestamp, committedLeaderEpoch, committedMetadata, committedOffset, partitionIndex } = wish;
           let error: ErrorName = 'NONE';
           if (!topic) error = isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
           else if (!topic.partitions[partitionIndex]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
@@ -35,6 +39,8 @@ export default defineHandler({
               offset: committedOffset,
               leaderEpoch: committedLeaderEpoch,
               metadata: committedMetadata,
+              ...(commitTimestamp >= 0 && { timeMs: commitTimestamp }),
+              ...(expiresMs !== undefined && { expiresMs }),
             });
           }
           return { partitionIndex, error };

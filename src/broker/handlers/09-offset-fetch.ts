@@ -5,10 +5,10 @@
  * Behaviour: an unknown group, or a partition without a commit, is offset -1 without an error. Null topics mean everything
  *   that the group has committed.
  * Not done: member epochs (9+) belong to the newer group protocol, which is not listed.
- * Versions differ: null topics from 2, several groups from 8, topic ids from 10.
+ * Versions differ: an unknown partition is 3 in 0, as if without a commit from 1 on; null topics from 2, several groups from 8, topic ids from 10.
  */
 import type { CommittedOffset } from '../../coordination/index.ts';
-import { apis, type OffsetFetchRequestGroupsTopics, ZERO_UUID } from '../../wire/index.ts';
+import { apis, errorCode, type ErrorName, type OffsetFetchRequestGroupsTopics, ZERO_UUID } from '../../wire/index.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
 
 interface Wish {
@@ -48,9 +48,11 @@ function topicsOf(
     return wishes.map(({ name, partitionIndexes, topicId }) => ({
       name,
       topicId,
-      partitions: partitionIndexes.map(partition =>
-        partitionOf(partition, context.coordination.committed(context.namespace, groupId, name, partition)),
-      ),
+      partitions: partitionIndexes.map(index => {
+        const committed = context.coordination.committed(context.namespace, groupId, name, index);
+        const isUnknown = context.version === 0 && !topicFor(context, name)?.partitions[index];
+        return partitionOf(index, committed, isUnknown ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NONE');
+      }),
     }));
   }
   const byTopic = new Map<string, ReturnType<typeof partitionOf>[]>();
@@ -69,6 +71,7 @@ function topicsOf(
 function partitionOf(
   partitionIndex: number,
   found: CommittedOffset | undefined,
+  error: ErrorName = 'NONE',
 ): {
   partitionIndex: number;
   committedOffset: number;
@@ -81,6 +84,6 @@ function partitionOf(
     committedOffset: found?.offset ?? -1,
     committedLeaderEpoch: found?.leaderEpoch ?? -1,
     metadata: found?.metadata ?? '',
-    errorCode: 0,
+    errorCode: errorCode(error),
   };
 }

@@ -17,6 +17,7 @@ import apiVersions from './18-api-versions.ts';
 import createTopics from './19-create-topics.ts';
 import deleteTopics from './20-delete-topics.ts';
 import initProducerId from './22-init-producer-id.ts';
+import offsetForLeaderEpoch from './23-offset-for-leader-epoch.ts';
 import describeConfigs from './32-describe-configs.ts';
 import createPartitions from './37-create-partitions.ts';
 import deleteGroups from './42-delete-groups.ts';
@@ -40,6 +41,7 @@ export const handlers: readonly Handler[] = [
   createTopics,
   deleteTopics,
   initProducerId,
+  offsetForLeaderEpoch,
   describeConfigs,
   createPartitions,
   deleteGroups,
