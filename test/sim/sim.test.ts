@@ -84,8 +84,9 @@ const PLANTS: readonly (readonly [string, RegExp, Plant])[] = [
 for (const [what, expected, plant] of PLANTS) {
   test(`planted: ${what} is found`, async () => {
     const found: string[] = [];
-    for (let seed = 1; seed <= 12 && !found.some(violation => expected.test(violation)); seed++) {
-      found.push(...(await runScenario({ seed, faultMs: 8_000, plant })).violations);
+    // The rarest shows in one run of five: any change of timing shifts in which.
+    for (let seed = 1; seed <= 30 && !found.some(violation => expected.test(violation)); seed++) {
+      found.push(...(await runScenario({ seed, faultMs: 20_000, plant })).violations);
     }
     assert.ok(
       found.some(violation => expected.test(violation)),
