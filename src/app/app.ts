@@ -205,11 +205,8 @@ export class App {
       );
     };
     entry.task.finished.catch(failed);
-    try {
-      await entry.task.start();
-    } catch (error) {
-      failed(error);
-    }
+    // Why it does not start is why it has finished.
+    await entry.task.start().catch(() => undefined);
   }
 
   /** By upper-case name: those of the configuration, and over them those of the environment. */

@@ -13,13 +13,15 @@
  * I1 a store's slabs are released when its last holder releases it; a batch begins with one holder, its maker.
  * I2 an event that nobody changed leaves as the bytes that it came in (`jsonOf`).
  * I3 row numbers that cross this interface are positions in the batch; `storeRow` maps them to the store.
+ * I4 a row keeps its id through everything that makes a new event out of it; a row that is made anew gets a new one. Ids
+ *    are numbers of this thread: they find a row again on other edges, they do not outlive the run (`originOf` does).
  */
 import { assert } from '../base/index.ts';
 import type { Columns, Path } from './column.ts';
 import { type JsonReading, parseJson } from './json.ts';
 import { printJson } from './print.ts';
 import { scanColumns } from './scan.ts';
-import { RecordValue } from './value.ts';
+import { RecordValue, type Value } from './value.ts';
 
 export const BATCH_EVENTS_MAX = 65_536;
 
@@ -37,7 +39,11 @@ export interface Origins {
   headers(row: number): readonly (readonly [string, Uint8Array | null])[];
   /** The record's value as it came, before any reader cut it into events. */
   value(row: number): Uint8Array | null;
+  /** `@topic`, `@offset` and what else the source knows; undefined for a name that it does not know. */
+  meta?(row: number, name: string): Value | undefined;
 }
+
+let nextRowId = 0;
 
 export class ByteStore {
   readonly bytes: Uint8Array;
@@ -47,7 +53,12 @@ export class ByteStore {
   readonly origins: Origins | undefined;
   /** Row of `origins` for each row here; the same number where absent. */
   readonly originRows: Uint32Array | undefined;
+  /** When the rows came into the pipeline, by the monotonic clock; set by the edge that they entered on. */
+  bornMs: number | undefined;
   private readonly owners: readonly Owner[];
+  /** Ids of the rows: given, or counted on from the first. */
+  private readonly ids: Float64Array | undefined;
+  private readonly firstId: number;
   private holders = 1;
 
   constructor(parts: {
@@ -57,6 +68,7 @@ export class ByteStore {
     owners?: readonly Owner[];
     origins?: Origins | undefined;
     originRows?: Uint32Array | undefined;
+    ids?: Float64Array | undefined;
   }) {
     this.bytes = parts.bytes;
     this.spans = parts.spans;
@@ -64,6 +76,9 @@ export class ByteStore {
     this.owners = parts.owners ?? [];
     this.origins = parts.origins;
     this.originRows = parts.originRows;
+    this.ids = parts.ids;
+    this.firstId = nextRowId;
+    if (!parts.ids) nextRowId += parts.count;
   }
 
   hold(): void {
@@ -76,11 +91,13 @@ export class ByteStore {
     for (const owner of this.owners) owner.release();
   }
 
-  /** Another store over the same bytes, which it keeps alive. */
-  derive(spans: Uint32Array, count: number, originRows: Uint32Array | undefined): ByteStore {
+  /** Another store over the same bytes, which it keeps alive. Its rows are new ones unless `ids` says which they are. */
+  derive(spans: Uint32Array, count: number, originRows: Uint32Array | undefined, ids?: Float64Array): ByteStore {
     this.hold();
     const { bytes, origins } = this;
-    return new ByteStore({ bytes, spans, count, owners: [this], origins, originRows });
+    const derived = new ByteStore({ bytes, spans, count, owners: [this], origins, originRows, ids });
+    derived.bornMs = this.bornMs;
+    return derived;
   }
 
   bytesOf(row: number): Uint8Array {
@@ -90,6 +107,10 @@ export class ByteStore {
 
   originRow(row: number): number {
     return this.originRows ? this.originRows[row]! : row;
+  }
+
+  idOf(row: number): number {
+    return this.ids ? this.ids[row]! : this.firstId + row;
   }
 }
 
@@ -109,12 +130,22 @@ abstract class RowsOf {
     return this.rows ? this.rows[row]! : row;
   }
 
+  /** The row's id: the same wherever the row is seen. */
+  idOf(row: number): number {
+    return this.store.idOf(this.storeRow(row));
+  }
+
   hold(): void {
     this.store.hold();
   }
 
   release(): void {
     this.store.release();
+  }
+
+  /** What the source knows of the row beside its bytes; undefined for a name that it does not know. */
+  metaOf(row: number, name: string): Value | undefined {
+    return this.store.origins?.meta?.(this.store.originRow(this.storeRow(row)), name);
   }
 
   /** `topic/partition/offset` of the row, where it came from a topic. */
@@ -184,7 +215,7 @@ export class EventBatch extends RowsOf {
 
   static fromRecords(records: readonly RecordValue[], name: string, like?: EventBatch | ChunkBatch): EventBatch {
     const store = like
-      ? like.store.derive(new Uint32Array(0), records.length, originRowsOf(like))
+      ? like.store.derive(new Uint32Array(0), records.length, originRowsOf(like), idsFor(like))
       : new ByteStore({ bytes: new Uint8Array(0), spans: new Uint32Array(0), count: records.length });
     return new EventBatch(store, undefined, name, {
       records: [...records],
@@ -192,6 +223,26 @@ export class EventBatch extends RowsOf {
       columns: undefined,
       reading: undefined,
     });
+  }
+
+  /** The events of all, in order, under the name of the first. The new batch has a holder of its own. */
+  static concat(batches: readonly EventBatch[]): EventBatch {
+    const [first] = batches;
+    assert(first !== undefined, 'at least one batch');
+    const { reading } = first.events;
+    const areDocuments = batches.every(batch => batch.hasDocuments && batch.events.reading === reading);
+    const records = areDocuments ? [] : batches.flatMap(batch => batch.records());
+    const events = {
+      records,
+      isChanged: !areDocuments,
+      columns: undefined,
+      reading: areDocuments ? reading : undefined,
+    };
+    return new EventBatch(joinedStore(batches, areDocuments), undefined, first.name, events);
+  }
+
+  private records(): RecordValue[] {
+    return Array.from({ length: this.count }, (_, row) => this.record(row));
   }
 
   /** The row as a value. */
@@ -256,6 +307,85 @@ function originRowsOf(batch: RowsOf): Uint32Array {
   const rows = new Uint32Array(batch.count);
   for (let row = 0; row < batch.count; row++) rows[row] = batch.store.originRow(batch.storeRow(row));
   return rows;
+}
+
+/** Events made of events are the same ones; events made of bytes are new. */
+function idsFor(batch: RowsOf): Float64Array | undefined {
+  return batch instanceof EventBatch ? idsOf([batch], batch.count) : undefined;
+}
+
+function idsOf(batches: readonly EventBatch[], count: number): Float64Array {
+  const ids = new Float64Array(count);
+  let at = 0;
+  for (const batch of batches) for (let row = 0; row < batch.count; row++) ids[at++] = batch.idOf(row);
+  return ids;
+}
+
+/** Rows of several stores with the origins that they have there. */
+class JoinedOrigins implements Origins {
+  private readonly batches: readonly EventBatch[];
+  private readonly batchOf: Uint32Array;
+  private readonly rowOf: Uint32Array;
+
+  constructor(batches: readonly EventBatch[], count: number) {
+    this.batches = batches;
+    this.batchOf = new Uint32Array(count);
+    this.rowOf = new Uint32Array(count);
+    let at = 0;
+    batches.forEach((batch, number) => {
+      for (let row = 0; row < batch.count; row++, at++) {
+        this.batchOf[at] = number;
+        this.rowOf[at] = batch.store.originRow(batch.storeRow(row));
+      }
+    });
+  }
+
+  describe(row: number): string {
+    return this.of(row)?.describe(this.rowOf[row]!) ?? '';
+  }
+
+  key(row: number): Uint8Array | null {
+    return this.of(row)?.key(this.rowOf[row]!) ?? null;
+  }
+
+  headers(row: number): readonly (readonly [string, Uint8Array | null])[] {
+    return this.of(row)?.headers(this.rowOf[row]!) ?? [];
+  }
+
+  value(row: number): Uint8Array | null {
+    return this.of(row)?.value(this.rowOf[row]!) ?? null;
+  }
+
+  meta(row: number, name: string): Value | undefined {
+    return this.of(row)?.meta?.(this.rowOf[row]!, name);
+  }
+
+  private of(row: number): Origins | undefined {
+    return this.batches[this.batchOf[row]!]!.store.origins;
+  }
+}
+
+/** One store of the rows of all: documents are copied as they are, where each row is one; else records are shared. */
+function joinedStore(batches: readonly EventBatch[], areDocuments: boolean): ByteStore {
+  const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const hasOrigins = batches.some(batch => batch.store.origins !== undefined);
+  if (hasOrigins) for (const batch of batches) batch.hold();
+  const pieces: Uint8Array[] = [];
+  if (areDocuments) {
+    for (const batch of batches)
+      for (let row = 0; row < batch.count; row++) pieces.push(batch.store.bytesOf(batch.storeRow(row)));
+  }
+  const { bytes, spans } = storeOf(pieces);
+  const store = new ByteStore({
+    bytes,
+    spans,
+    count,
+    owners: hasOrigins ? batches : [],
+    origins: hasOrigins ? new JoinedOrigins(batches, count) : undefined,
+    ids: idsOf(batches, count),
+  });
+  store.bornMs = batches[0]?.store.bornMs;
+  return store;
 }
 
 /** Private bytes as a store: pieces are copied into one buffer. */

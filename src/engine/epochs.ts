@@ -12,6 +12,11 @@
  *    commits the newest confirmed epoch and skips those it covers.
  */
 import type { Checkpoint } from '../sdk/index.ts';
+import { engineErrors } from './errors.ts';
+import type { StateTaker } from './receiver.ts';
+
+/** More than that is no checkpoint that can be written with every epoch. */
+const STATE_CHARS_MAX = 64 * 1024 * 1024;
 
 /** The newest number that every leaf has confirmed. */
 export class Confirmations {
@@ -53,7 +58,7 @@ export interface EpochHost {
   failed(error: unknown): void;
 }
 
-export class Epochs {
+export class Epochs implements StateTaker {
   private readonly host: EpochHost;
   private readonly open: OpenEpoch[] = [];
   readonly leaves: Confirmations;
@@ -75,8 +80,14 @@ export class Epochs {
     return epoch;
   }
 
+  wantsState(): boolean {
+    return true;
+  }
+
   /** A stateful stage's state as of the marker of `epoch`. */
   addState(epoch: number, stageId: string, state: string): void {
+    if (state.length > STATE_CHARS_MAX)
+      throw engineErrors.stateTooLarge({ stage: stageId, chars: state.length, max: STATE_CHARS_MAX });
     const entry = this.open.find(candidate => candidate.epoch === epoch);
     if (entry) entry.states[stageId] = state;
   }

@@ -57,4 +57,34 @@ export const engineErrors = defineErrors({
     exit: 4,
     help: 'Name a stage by its id or by its operator name.',
   },
+  ambiguousTap: {
+    code: 'MR6216',
+    text: 'pipeline {pipeline} has several stages {stage}: {stages}',
+    exit: 4,
+    help: 'Name one of them by its id.',
+  },
+  invalidArgument: {
+    code: 'MR6217',
+    text: '{operator}: {message}',
+    exit: 1,
+    help: 'The value of the argument was only known when the pipeline started; change what it is computed from.',
+  },
+  refusedEvent: {
+    code: 'MR6218',
+    text: 'stage {stage} refused an event ({code}): {message}',
+    exit: 1,
+    help: '`on_error: stop` ends the pipeline for it; `dead_letter` keeps such events and goes on.',
+  },
+  stateTooLarge: {
+    code: 'MR6219',
+    text: 'the state of stage {stage} has {chars} characters, more than the {max} that a checkpoint takes',
+    exit: 1,
+    help: 'Group by fewer values, or give results in between with the option `emit`.',
+  },
+  armFailed: {
+    code: 'MR6220',
+    text: 'body {arm} of load_balance failed: {reason}',
+    exit: 1,
+    help: 'Its events go to the others meanwhile; it is tried again by itself.',
+  },
 });

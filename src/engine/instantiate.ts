@@ -3,56 +3,40 @@
  *
  * Invariants
  * I1 nothing runs before everything is made: an error here leaves nothing behind that reads or writes.
- * I2 a chain inside a balance confirms to its balance, every other leaf to the pipeline's epochs.
+ * I2 a chain inside a balance reports to its arm, every other leaf to the pipeline.
+ * I3 an arm that is made again has the lines, taps and ids that it had.
  */
-import { assert, type Span } from '../base/index.ts';
 import type { Value } from '../data/index.ts';
-import type {
-  Batch,
-  Chain,
-  PluggedNode,
-  RowFailure,
-  Sink,
-  SinkHealth,
-  Source,
-  Stage,
-  StageContext,
-  Transform,
-} from '../sdk/index.ts';
+import type { Chain, Node, PluggedNode, Sink, SinkHealth, Source, Stage, Transform } from '../sdk/index.ts';
 import { Aggregation } from './aggregate.ts';
-import { bindArguments } from './arguments.ts';
-import { BalanceReceiver } from './balance.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import { type ArmLeaf, BalanceReceiver } from './balance.ts';
+import { type ContextParts, contextOf, createStage, refuse } from './context.ts';
 import { Environment } from './environment.ts';
 import { Confirmations, type Epochs } from './epochs.ts';
 import { engineErrors } from './errors.ts';
 import { Compiler } from './expression/compiler.ts';
-import { letterOf } from './letter.ts';
-import { type LedgerLine, makeLine } from './ledger.ts';
+import { countIn, type EdgeName, type LedgerKind, type LedgerLine, makeLine } from './ledger.ts';
 import { pathsReadBehind } from './paths.ts';
 import { predicateOf, splitterOf } from './predicate.ts';
 import { Projection, Removal } from './project.ts';
 import {
-  type Accounting,
   BranchReceiver,
   Edge,
   FanOutReceiver,
   MergeReceiver,
   type Receiver,
+  type StateTaker,
   TransformReceiver,
 } from './receiver.ts';
-import { type SinkHost, SinkReceiver } from './sink-receiver.ts';
+import { SinkReceiver } from './sink-receiver.ts';
 import { Filter, Limit } from './simple-stages.ts';
-import { TapPoint } from './tap.ts';
-import type { TaskHost } from './task.ts';
+import type { Tap } from './tap.ts';
+import { byPlace, TapPoints } from './tap-points.ts';
 
-export interface Parts {
-  readonly host: TaskHost;
+export interface Parts extends ContextParts {
   readonly epochs: Epochs;
-  readonly deadLetters: DeadLetters;
   /** Snapshots by stage id. */
   readonly states: Readonly<Record<string, string>>;
-  failed(stageId: string, error: unknown): void;
 }
 
 export interface Instance {
@@ -61,17 +45,29 @@ export interface Instance {
   readonly edge: Edge;
   readonly root: Receiver;
   readonly lines: readonly LedgerLine[];
-  /** Frees what sinks hold after a failure. */
-  abort(): void;
+  /** Some stage has a state. */
+  readonly keepsState: boolean;
   health(): readonly ({ readonly stageId: string; readonly endpoint: string } & SinkHealth)[];
-  tapPoint(stage: string | undefined): TapPoint | undefined;
+  /** Bytes that stages hold, by stage id. */
+  buffers(): readonly { readonly stageId: string; readonly bytes: number }[];
+  openTap(stage: string | undefined, tap: Tap): () => void;
 }
 
-/** To whom the leaves of a chain report. */
+/** To whom the leaves and states of a chain report. */
 interface Leaves {
   addLeaf(): (number: number) => void;
-  /** Present inside a balance whose chain may be given other rows of a batch again. */
-  readonly returned?: (batch: Batch) => void;
+  failed(stageId: string, error: unknown): void;
+  readonly states: StateTaker;
+  /** Present inside a balance whose chain may be given rows of a batch again. */
+  readonly returned?: ArmLeaf['returned'];
+  /** Tells the arms of balances apart in the ids of stages. */
+  readonly suffix: string;
+}
+
+/** Where a chain stands: the edge that leads into it, and what takes what leaves it. */
+interface Surroundings {
+  readonly from: EdgeName;
+  readonly tail: Receiver | undefined;
 }
 
 export function instantiate(plan: { readonly id: string; readonly chain: Chain }, parts: Parts): Instance {
@@ -81,13 +77,15 @@ export function instantiate(plan: { readonly id: string; readonly chain: Chain }
 class Builder {
   private readonly pipelineId: string;
   private readonly parts: Parts;
-  private readonly lines: LedgerLine[] = [];
-  private readonly taps = new Map<string, TapPoint>();
-  private readonly sinks: { readonly stageId: string; readonly sink: Sink }[] = [];
+  private readonly lines = new Map<string, LedgerLine>();
+  private readonly taps: TapPoints;
+  private readonly sinks = new Map<string, Sink>();
+  private keepsState = false;
 
   constructor(pipelineId: string, parts: Parts) {
     this.pipelineId = pipelineId;
     this.parts = parts;
+    this.taps = new TapPoints(pipelineId);
   }
 
   build(chain: Chain): Instance {
@@ -96,24 +94,36 @@ class Builder {
     const first = chain.findIndex(stage => stage.node.kind !== 'let');
     const head = chain[first];
     if (head?.node.kind !== 'source') throw engineErrors.openStart({ pipeline: this.pipelineId });
-    const line = this.addLine(head, 'source');
+    const leaves: Leaves = {
+      addLeaf: () => this.parts.epochs.leaves.addLeaf(),
+      failed: (stageId, error) => this.parts.failed(stageId, error),
+      states: this.parts.epochs,
+      suffix: '',
+    };
+    const line = this.lineOf(head, 'source', leaves, { stage: '' });
+    const root = this.chain(chain, first + 1, scopes, { from: { stage: head.id }, tail: undefined }, leaves);
+    const { keepsState } = this;
     const paths = pathsReadBehind(chain, first + 1);
-    const source = this.create(head, head.node, scopes[first]!, line, paths) as Source;
-    const root = this.chain(chain, first + 1, scopes, undefined, this.parts.epochs.leaves, '');
-    const edge = new Edge(line, this.tapPointOf(head.id), root);
+    const source = this.create(head, head.node, scopes[first]!, line, leaves, { paths, keepsState }) as Source;
+    const lines = [...this.lines.values()].sort((a, b) => byPlace(a.stageId, b.stageId));
+    const { credits } = this.parts;
     return {
       source,
-      edge,
+      edge: this.edge(line, undefined, root),
       root,
-      lines: [...this.lines].sort((a, b) => byPlace(a.stageId, b.stageId)),
-      abort: () => {
-        for (const { sink } of this.sinks) sink.abort?.();
-      },
-      health: () =>
-        this.sinks.flatMap(({ stageId, sink }) =>
+      lines,
+      keepsState,
+      health: () => [
+        ...(source.health ? [{ stageId: head.id, endpoint: head.name, ...source.health() }] : []),
+        ...[...this.sinks].flatMap(([stageId, sink]) =>
           sink.health ? [{ stageId, endpoint: sink.endpoint ?? stageId, ...sink.health() }] : [],
         ),
-      tapPoint: stage => this.findTap(stage),
+      ],
+      buffers: () => [
+        { stageId: head.id, bytes: credits.usedBytes },
+        ...[...this.sinks].map(([stageId, sink]) => ({ stageId, bytes: sink.bufferedBytes ?? 0 })),
+      ],
+      openTap: (stage, tap) => this.taps.open(lines, stage, tap),
     };
   }
 
@@ -130,146 +140,208 @@ class Builder {
     });
   }
 
-  /** Receivers of `chain` from stage `from` on; `tail` takes what leaves the chain. `suffix` tells balance arms apart. */
+  /** Receivers of `chain` from stage `start` on. */
   private chain(
     chain: Chain,
-    from: number,
+    start: number,
     scopes: readonly Environment[],
-    tail: Receiver | undefined,
+    { from, tail }: Surroundings,
     leaves: Leaves,
-    suffix: string,
   ): Receiver {
     let next = tail;
-    for (let index = chain.length - 1; index >= from; index--) {
+    for (let index = chain.length - 1; index >= start; index--) {
       const stage = chain[index]!;
       if (stage.node.kind === 'let') continue;
-      next = this.stage(chain, index, scopes[index]!, next, leaves, suffix);
+      const before = chain.slice(start, index).findLast(({ node }) => node.kind !== 'let');
+      const into = before ? { stage: before.id + leaves.suffix } : from;
+      next = this.stage(chain, index, scopes[index]!, { from: into, tail: next }, leaves);
     }
     if (!next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
     return next;
   }
 
-  private stage(
-    chain: Chain,
-    index: number,
-    scope: Environment,
-    next: Receiver | undefined,
-    leaves: Leaves,
-    suffix: string,
-  ): Receiver {
+  /** A chain inside a stage, which sees the scope of that stage. */
+  private inner(chain: Chain, scope: Environment, surroundings: Surroundings, leaves: Leaves): Receiver {
+    return this.chain(chain, 0, this.bindLets(chain, scope), surroundings, leaves);
+  }
+
+  private stage(chain: Chain, index: number, scope: Environment, surroundings: Surroundings, leaves: Leaves): Receiver {
     const stage = chain[index]!;
     const { node } = stage;
-    const id = stage.id + suffix;
-    if (node.kind === 'sink') return this.sink(stage, node, scope, leaves, suffix);
-    if (node.kind === 'balance') return this.balance(stage, node, scope, leaves, suffix);
-    const line = this.addLine(stage, 'transform', suffix);
-    if (node.kind === 'branch') {
-      const isOpen = (way: Chain): boolean => way.length === 0 || way.at(-1)!.output !== 'void';
-      const ways = Number(isOpen(node.then)) + Number(isOpen(node.otherwise));
-      if (ways > 0 && !next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
-      const merge = next && new MergeReceiver(ways, next);
-      const way = (inner: Chain): Receiver =>
-        inner.length === 0
-          ? merge!
-          : this.chain(inner, 0, this.bindLets(inner, scope), isOpen(inner) ? merge : undefined, leaves, suffix);
-      const split = splitterOf(node.condition, this.compiler(scope, stage, line));
-      return new BranchReceiver(line, split, way(node.then), way(node.otherwise));
+    const { from, tail: next } = surroundings;
+    switch (node.kind) {
+      case 'sink':
+        return this.sink(stage, node, scope, from, leaves);
+      case 'balance':
+        return this.balance(stage, node, scope, from, leaves);
+      case 'branch':
+        return this.branch(stage, node, scope, surroundings, leaves);
+      case 'source':
+      case 'let':
+        throw new Error(`I1: ${node.kind} stands only where it was dealt with`);
+      default:
     }
     if (!next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
-    const out = new Edge(line, this.tapPointOf(id), next);
-    if (node.kind === 'fan-out') {
-      // Rows of the side chain cannot go to another endpoint by giving them back: the main stream has them, too.
-      const side = this.chain(
-        node.chain,
-        0,
-        this.bindLets(node.chain, scope),
-        undefined,
-        withoutReturn(leaves),
-        suffix,
-      );
-      return new FanOutReceiver(line, side, out, next);
-    }
-    assert(node.kind !== 'source', 'I1: a source stands only at the start');
-    const { transform, accounting } = this.transform(chain, index, scope, line);
-    const state = this.parts.states[id];
+    if (node.kind === 'fan-out') return this.fanOut(stage, node, scope, from, next, leaves);
+    const line = this.lineOf(stage, converts(stage) ? 'converts' : 'filters', leaves, from);
+    const transform = this.transform(chain, index, node, scope, line, leaves);
+    if (transform.snapshot) this.keepsState = true;
+    const state = this.parts.states[line.stageId];
     if (state !== undefined) transform.restore?.(state);
-    return new TransformReceiver({ stageId: id, transform, accounting, line, out, next, states: this.parts.epochs });
+    return new TransformReceiver({
+      stageId: line.stageId,
+      transform,
+      line,
+      out: this.edge(line, undefined, next),
+      next,
+      states: leaves.states,
+      clock: this.parts.host.io.clock,
+    });
   }
 
   private transform(
     chain: Chain,
     index: number,
+    node: Exclude<Node, { kind: 'let' | 'source' | 'sink' | 'balance' | 'branch' | 'fan-out' }>,
     scope: Environment,
     line: LedgerLine,
-  ): { transform: Transform; accounting: Accounting } {
+    leaves: Leaves,
+  ): Transform {
     const stage = chain[index]!;
-    const { node } = stage;
     const compiler = this.compiler(scope, stage, line);
     switch (node.kind) {
       case 'filter':
-        return { transform: new Filter(predicateOf(node.predicate, compiler)), accounting: 'filters' };
+        return new Filter(predicateOf(node.predicate, compiler));
       case 'project':
-        return { transform: new Projection(node, compiler), accounting: 'filters' };
+        return new Projection(node, compiler);
       case 'remove':
-        return { transform: new Removal(node.fields, compiler), accounting: 'filters' };
+        return new Removal(node.fields, compiler);
       case 'limit':
-        return { transform: new Limit(node.count), accounting: 'filters' };
+        return new Limit(node.count);
       case 'aggregate':
-        return { transform: new Aggregation(node, compiler, this.parts.host.registry), accounting: 'converts' };
+        return new Aggregation(node, compiler, this.parts.host.registry);
       case 'opaque': {
         const paths = pathsReadBehind(chain, index + 1);
-        const transform = this.create(stage, node, scope, line, paths) as Transform;
-        const isConversion = stage.input !== stage.output || node.definition.traits?.isStateful === true;
-        return { transform, accounting: isConversion ? 'converts' : 'filters' };
+        return this.create(stage, node, scope, line, leaves, { paths }) as Transform;
       }
       default:
         throw new Error(`I1: ${node.kind} is no transform`);
     }
   }
 
-  private sink(stage: Stage, node: PluggedNode, scope: Environment, leaves: Leaves, suffix: string): Receiver {
-    const line = this.addLine(stage, 'sink', suffix);
-    const sink = this.create(stage, node, scope, line, []) as Sink;
-    this.sinks.push({ stageId: line.stageId, sink });
-    const confirm = leaves.addLeaf();
-    const host: SinkHost = {
-      deadLetter: (batch, row, failure) => this.addLetter(line.stageId, batch, row, failure),
-      confirm,
-      failed: error => this.parts.failed(line.stageId, error),
+  private branch(
+    stage: Stage,
+    node: Extract<Node, { kind: 'branch' }>,
+    scope: Environment,
+    { from, tail: next }: Surroundings,
+    leaves: Leaves,
+  ): Receiver {
+    const id = stage.id + leaves.suffix;
+    const ways = [
+      { way: 'then', chain: node.then },
+      { way: 'else', chain: node.otherwise },
+    ];
+    const open = ways.filter(({ chain }) => isOpen(chain));
+    if (open.length > 0 && !next) throw engineErrors.openEnd({ pipeline: this.pipelineId });
+    const joins = open.map(({ chain, way }) => {
+      const last = chain.findLast(({ node: inner }) => inner.kind !== 'let');
+      return last ? { stage: last.id + leaves.suffix } : { stage: id, way };
+    });
+    const line = this.lineOf(stage, 'branches', leaves, from, joins);
+    const merge = next && new MergeReceiver(open.length, this.edge(line, undefined, next), next);
+    const [then, otherwise] = ways.map(({ chain, way }) => {
+      const isEmpty = chain.every(({ node: inner }) => inner.kind === 'let');
+      const tail = isOpen(chain) ? merge : undefined;
+      return isEmpty ? tail! : this.inner(chain, scope, { from: { stage: id, way }, tail }, leaves);
+    });
+    return new BranchReceiver({
+      line,
+      split: splitterOf(node.condition, this.compiler(scope, stage, line)),
+      then: then!,
+      otherwise: otherwise!,
+      ways: { then: this.edge(line, 'then', then!), otherwise: this.edge(line, 'else', otherwise!) },
+    });
+  }
+
+  private fanOut(
+    stage: Stage,
+    node: Extract<Node, { kind: 'fan-out' }>,
+    scope: Environment,
+    from: EdgeName,
+    next: Receiver,
+    leaves: Leaves,
+  ): Receiver {
+    const line = this.lineOf(stage, 'copies', leaves, from);
+    const side = this.inner(node.chain, scope, { from: { stage: line.stageId, way: 'fork' }, tail: undefined }, leaves);
+    return new FanOutReceiver({
+      line,
+      side,
+      copies: this.edge(line, 'fork', side),
+      out: this.edge(line, undefined, next),
+      next,
+    });
+  }
+
+  private sink(stage: Stage, node: PluggedNode, scope: Environment, from: EdgeName, leaves: Leaves): Receiver {
+    const line = this.lineOf(stage, 'sink', leaves, from);
+    const sink = this.create(stage, node, scope, line, leaves) as Sink;
+    this.sinks.set(line.stageId, sink);
+    return new SinkReceiver(sink, line, {
+      clock: this.parts.host.io.clock,
+      refuse: (batch, row, failure) =>
+        refuse(this.parts, this.pipelineId, line, batch, row, failure, error => leaves.failed(line.stageId, error)),
+      confirm: leaves.addLeaf(),
       ...(leaves.returned && { returned: leaves.returned }),
-    };
-    return new SinkReceiver(sink, line, host);
+    });
   }
 
   private balance(
     stage: Stage,
-    node: Extract<Stage['node'], { kind: 'balance' }>,
+    node: Extract<Node, { kind: 'balance' }>,
     scope: Environment,
+    from: EdgeName,
     leaves: Leaves,
-    suffix: string,
   ): Receiver {
     const list = this.compiler(scope, stage, undefined).constant(node.list);
     if (!Array.isArray(list)) throw engineErrors.notAList({ name: node.variable, type: typeof list });
     if (list.length === 0) throw engineErrors.emptyList();
-    const line = this.addLine(stage, 'transform', suffix);
-    const receiver = new BalanceReceiver(line, {
+    const line = this.lineOf(stage, 'balances', leaves, from);
+    const isReplayable = node.chain.every(isRowwise);
+    const balance = new BalanceReceiver(line, {
+      io: this.parts.host.io,
+      isReplayable,
+      states: leaves.states,
       confirm: leaves.addLeaf(),
-      failed: error => this.parts.failed(line.stageId, error),
+      failed: error => leaves.failed(line.stageId, error),
+      armFailed: (arm, error, nextTryMs) => this.warnOfArm(stage, line, arm, error, nextTryMs),
     });
-    // Rows given back are run through the other arm's chain again: only chains that leave rows as they are allow it.
-    const canReturn = node.chain.every(inner => inner.node.kind === 'sink' || inner.node.kind === 'filter');
-    list.forEach((element: Value, arm) => {
+    list.forEach((element: Value, index) => {
+      const way = `#${index + 1}`;
       const inner = new Environment(scope);
       inner.bind(node.variable, element);
-      const confirmations = new Confirmations(-1, marker => receiver.confirmArm(arm, marker));
-      const armLeaves: Leaves = {
-        addLeaf: () => confirmations.addLeaf(),
-        ...(canReturn && { returned: (batch: Batch) => receiver.takeBack(arm, batch) }),
-      };
-      const scopes = this.bindLets(node.chain, inner);
-      receiver.attach(this.chain(node.chain, 0, scopes, undefined, armLeaves, `${suffix}#${arm + 1}`));
+      balance.addArm(way, this.taps.of(line.stageId, way), leaf =>
+        this.inner(
+          node.chain,
+          inner,
+          { from: { stage: line.stageId, way }, tail: undefined },
+          armLeaves(leaf, isReplayable, leaves.suffix + way),
+        ),
+      );
     });
-    return receiver;
+    return balance;
+  }
+
+  private warnOfArm(stage: Stage, line: LedgerLine, arm: number, error: unknown, nextTryMs: number): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    countIn(line.errors, 'arm');
+    const failure = engineErrors.armFailed({ arm, reason });
+    this.parts.host.warn({
+      code: failure.code,
+      severity: 'warning',
+      message: failure.message,
+      span: stage.span,
+      notes: [`next try in ${(nextTryMs / 1_000).toFixed(1)} s; the others take its events meanwhile`],
+    });
   }
 
   private create(
@@ -277,51 +349,23 @@ class Builder {
     node: PluggedNode,
     scope: Environment,
     line: LedgerLine,
-    paths: readonly (readonly string[])[],
+    leaves: Leaves,
+    more: { readonly paths?: readonly (readonly string[])[]; readonly keepsState?: boolean } = {},
   ): Source | Transform | Sink {
-    const { definition } = node;
     const compiler = this.compiler(scope, stage, line);
-    const args = bindArguments(definition, node.args, compiler);
-    const context = this.context(stage, line, compiler, paths);
-    assert(definition.create !== undefined, `I1: ${definition.name} has neither create nor a node of the plan`);
-    return definition.create(args as never, context);
-  }
-
-  private context(
-    stage: Stage,
-    line: LedgerLine,
-    compiler: Compiler,
-    paths: readonly (readonly string[])[],
-  ): StageContext {
-    const { host } = this.parts;
-    return {
-      io: host.io,
-      arena: host.arena,
+    const context = contextOf(this.parts, {
       pipelineId: this.pipelineId,
-      stageId: line.stageId,
+      line,
       span: stage.span,
-      paths,
-      compile: expr => compiler.compile(expr),
-      warn: warning => compiler.warn(warning),
-      deadLetter: (batch, row, failure) => {
-        line.deadLettered++;
-        this.addLetter(line.stageId, batch, row, failure);
-      },
-      count: (counter, by) => {
-        if (counter === 'retried') line.retried += by;
-        else if (counter === 'possible_duplicates') line.possibleDuplicates += by;
-        else line.warnings += by;
-      },
-      fail: error => this.parts.failed(line.stageId, error),
-      service: token => host.service(token),
-    };
+      compiler,
+      paths: more.paths ?? [],
+      keepsState: more.keepsState ?? false,
+      failed: error => leaves.failed(line.stageId, error),
+    });
+    return createStage(node, compiler, context);
   }
 
-  private addLetter(stageId: string, batch: Batch, row: number, failure: RowFailure): void {
-    this.parts.deadLetters.add(letterOf(this.parts.host.io, this.pipelineId, stageId, batch, row, failure));
-  }
-
-  private compiler(scope: Environment, stage: { readonly span: Span }, line: LedgerLine | undefined): Compiler {
+  private compiler(scope: Environment, stage: Stage, line: LedgerLine | undefined): Compiler {
     return new Compiler({
       registry: this.parts.host.registry,
       environment: scope,
@@ -333,48 +377,65 @@ class Builder {
     });
   }
 
-  private addLine(stage: Stage, role: LedgerLine['role'], suffix = ''): LedgerLine {
-    const line = makeLine(stage.id + suffix, stage.name, role);
-    this.lines.push(line);
+  private lineOf(
+    stage: Stage,
+    kind: LedgerKind,
+    leaves: Leaves,
+    from: EdgeName,
+    joins: readonly EdgeName[] = [],
+  ): LedgerLine {
+    const id = stage.id + leaves.suffix;
+    let line = this.lines.get(id);
+    if (!line) {
+      line = makeLine(id, stage.name, kind, kind === 'source' ? [] : [from], joins);
+      this.lines.set(id, line);
+    }
     return line;
   }
 
-  private tapPointOf(id: string): TapPoint {
-    let point = this.taps.get(id);
-    if (!point) {
-      point = new TapPoint();
-      this.taps.set(id, point);
-    }
-    return point;
-  }
-
-  private findTap(stage: string | undefined): TapPoint | undefined {
-    if (stage === undefined) {
-      const last = [...this.taps.keys()].sort(byPlace).at(-1);
-      return last === undefined ? undefined : this.taps.get(last);
-    }
-    const line = this.lines.find(candidate => candidate.stageId === stage || candidate.name === stage);
-    return line && this.taps.get(line.stageId);
+  private edge(line: LedgerLine, way: string | undefined, next: Receiver): Edge {
+    const count = (events: number): void => {
+      if (way === undefined) line.passed += events;
+      else countIn(line.ways, way, events);
+    };
+    return new Edge({ count, tap: this.taps.of(line.stageId, way), next, clock: this.parts.host.io.clock });
   }
 }
 
-/** Stages in the order of the text: numbers by value, what the command line adds at its ends. */
-function byPlace(a: string, b: string): number {
-  const parts = (id: string): (number | string)[] =>
-    id
-      .split(/[.#]/)
-      .map(part =>
-        part === 'in' ? -1 : part === 'out' ? Number.MAX_SAFE_INTEGER : /^\d+$/.test(part) ? Number(part) : part,
-      );
-  const [left, right] = [parts(a), parts(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const [x, y] = [left[i] ?? -2, right[i] ?? -2];
-    if (x === y) continue;
-    return typeof x === 'number' && typeof y === 'number' ? x - y : String(y).localeCompare(String(x));
-  }
-  return 0;
+function armLeaves(leaf: ArmLeaf, isReplayable: boolean, suffix: string): Leaves {
+  const confirmations = new Confirmations(-1, marker => leaf.confirm(marker));
+  return {
+    addLeaf: () => confirmations.addLeaf(),
+    failed: (_stageId, error) => leaf.failed(error),
+    states: leaf.states,
+    suffix,
+    ...(isReplayable && { returned: (batch: Parameters<ArmLeaf['returned']>[0]) => leaf.returned(batch) }),
+  };
 }
 
-function withoutReturn(leaves: Leaves): Leaves {
-  return { addLeaf: () => leaves.addLeaf() };
+function isOpen(chain: Chain): boolean {
+  const last = chain.findLast(({ node }) => node.kind !== 'let');
+  return last === undefined || last.output !== 'void';
+}
+
+function converts(stage: Stage): boolean {
+  return stage.input !== stage.output || stage.node.kind === 'aggregate';
+}
+
+/** Each row by itself: what goes in can go in again, here or elsewhere. */
+function isRowwise({ node }: Stage): boolean {
+  switch (node.kind) {
+    case 'let':
+    case 'filter':
+    case 'project':
+    case 'remove':
+    case 'sink':
+      return true;
+    case 'branch':
+      return node.then.every(isRowwise) && node.otherwise.every(isRowwise);
+    case 'opaque':
+      return node.definition.traits?.isRowwise === true;
+    default:
+      return false;
+  }
 }

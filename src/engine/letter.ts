@@ -3,7 +3,8 @@ import type { Io } from '../base/index.ts';
 import { EventBatch } from '../data/index.ts';
 import type { Batch, DeadLetter, RowFailure } from '../sdk/index.ts';
 
-const POSITION = /at byte (\d+)/;
+/** Messages carry what other systems said. */
+const MESSAGE_CHARS_MAX = 2_000;
 
 export function letterOf(
   io: Io,
@@ -15,15 +16,18 @@ export function letterOf(
 ): DeadLetter {
   const { origins } = batch.store;
   const originRow = batch.store.originRow(batch.storeRow(row));
-  const value = origins?.value(originRow) ?? (batch instanceof EventBatch ? batch.jsonOf(row) : batch.bytesOf(row));
-  const position = POSITION.exec(failure.message)?.[1];
+  const value = origins
+    ? origins.value(originRow)
+    : batch instanceof EventBatch
+      ? batch.jsonOf(row)
+      : batch.bytesOf(row);
   return {
     pipelineId,
     stageId,
     code: failure.code,
-    message: failure.message,
+    message: failure.message.slice(0, MESSAGE_CHARS_MAX),
     origin: origins?.describe(originRow),
-    position: position === undefined ? undefined : Number(position),
+    position: failure.position,
     timeMs: io.clock.now(),
     key: copyOf(origins?.key(originRow) ?? null),
     value: copyOf(value),

@@ -7,7 +7,9 @@
  * I1 a receiver is entered by one caller at a time, in order (`Lane` sees to it where timers come in beside a source).
  * I2 the caller owns the batch during the call; who keeps it longer holds it.
  * I3 a marker or watermark overtakes nothing and is overtaken by nothing: merges pass it on when it came from every side.
+ * I4 after `abort` a receiver holds nothing, takes nothing, and every promise that it gave is settled or will be.
  */
+import type { Clock } from '../base/index.ts';
 import type { Batch, Output, Transform } from '../sdk/index.ts';
 import type { LedgerLine } from './ledger.ts';
 
@@ -18,11 +20,19 @@ export interface Receiver {
   marker(epoch: number): Maybe;
   /** Event time: what comes behind is not older, but for late events. */
   watermark(timeMs: number): Maybe;
-  end(): Maybe;
+  /**
+   * Nothing more comes. `isFinal`: the data has ended, so stages give what waits for that. Otherwise the pipeline stops and
+   * will go on from its last epoch: what waits is in the states.
+   */
+  end(isFinal: boolean): Maybe;
   /** About every 100 ms. */
   tick(): Maybe;
-  /** Sinks send what they have buffered: the pipeline drains. */
+  /** Sinks send what they have buffered: the pipeline drains, or memory is short. */
   flush(): void;
+  /** Undefined when a batch would be taken at once; else resolves when it is worth asking again. */
+  ready(): Maybe;
+  /** The run is over: let go of everything. */
+  abort(): void;
   /** More input would change nothing. */
   readonly isDone: boolean;
 }
@@ -32,64 +42,107 @@ export function after(first: Maybe, then: () => Maybe): Maybe {
   return first === undefined ? then() : first.then(then);
 }
 
+const places = new WeakMap<object, string>();
+
+/** Runs a stage's own work; an error that comes out of it remembers the stage, the innermost of those that it passes. */
+export function at(stageId: string, work: () => Maybe): Maybe {
+  const remember = (error: unknown): never => {
+    if (error instanceof Error && !places.has(error)) places.set(error, stageId);
+    throw error;
+  };
+  try {
+    return work()?.catch(remember);
+  } catch (error) {
+    return remember(error);
+  }
+}
+
+/** The stage that an error came out of. */
+export function stageOf(error: unknown): string | undefined {
+  return error instanceof Error ? places.get(error) : undefined;
+}
+
 export interface EdgeTap {
   readonly isObserved: boolean;
   observe(batch: Batch): void;
 }
 
-/** The edge behind a stage: counts what passes and shows it to taps. */
+/** An edge: counts what goes over it and shows it to taps. */
 export class Edge implements Output {
-  private readonly line: LedgerLine;
+  /** Time that receivers behind edges have been computing in this thread; who enters them subtracts it from its own. */
+  static downstreamMs = 0;
+  /** Of batches that are made new: when what they were made of came in. */
+  bornMs: number | undefined;
+  private readonly count: (events: number) => void;
   private readonly tap: EdgeTap;
   private readonly next: Receiver;
+  private readonly clock: Clock;
 
-  constructor(line: LedgerLine, tap: EdgeTap, next: Receiver) {
-    this.line = line;
-    this.tap = tap;
-    this.next = next;
+  constructor(parts: { count(events: number): void; tap: EdgeTap; next: Receiver; clock: Clock }) {
+    this.count = parts.count;
+    this.tap = parts.tap;
+    this.next = parts.next;
+    this.clock = parts.clock;
   }
 
   emit(batch: Batch): Maybe {
     if (batch.count === 0) return;
-    this.line.passed += batch.count;
+    batch.store.bornMs ??= this.bornMs;
+    this.count(batch.count);
     if (this.tap.isObserved) this.tap.observe(batch);
-    return this.next.batch(batch);
+    const start = this.clock.monotonic();
+    const before = Edge.downstreamMs;
+    try {
+      return this.next.batch(batch);
+    } finally {
+      Edge.downstreamMs = before + this.clock.monotonic() - start;
+    }
+  }
+
+  /** What `work` itself computes while it runs, without what runs behind edges. */
+  static timed(clock: Clock, line: LedgerLine, work: () => Maybe): Maybe {
+    const start = clock.monotonic();
+    const before = Edge.downstreamMs;
+    try {
+      return work();
+    } finally {
+      line.busyMs += clock.monotonic() - start - (Edge.downstreamMs - before);
+    }
   }
 }
 
 export interface StateTaker {
+  /** False for a marker at which no state is kept. */
+  wantsState(epoch: number): boolean;
   addState(epoch: number, stageId: string, state: string): void;
 }
-
-/** How a transform's output relates to its input, for its ledger line. */
-export type Accounting = 'filters' | 'converts';
 
 /** Runs one transform. What neither left nor is held was filtered, or was converted into something else. */
 export class TransformReceiver implements Receiver {
   private readonly stageId: string;
   private readonly transform: Transform;
-  private readonly accounting: Accounting;
   private readonly line: LedgerLine;
-  private readonly out: Output;
+  private readonly out: Edge;
   private readonly next: Receiver;
   private readonly states: StateTaker;
+  private readonly clock: Clock;
 
   constructor(parts: {
     stageId: string;
     transform: Transform;
-    accounting: Accounting;
     line: LedgerLine;
-    out: Output;
+    out: Edge;
     next: Receiver;
     states: StateTaker;
+    clock: Clock;
   }) {
     this.stageId = parts.stageId;
     this.transform = parts.transform;
-    this.accounting = parts.accounting;
     this.line = parts.line;
     this.out = parts.out;
     this.next = parts.next;
     this.states = parts.states;
+    this.clock = parts.clock;
   }
 
   get isDone(): boolean {
@@ -98,48 +151,73 @@ export class TransformReceiver implements Receiver {
 
   batch(batch: Batch): Maybe {
     this.line.received += batch.count;
-    return after(this.transform.process(batch, this.out), () => this.settle());
+    this.out.bornMs = batch.store.bornMs;
+    const work = at(this.stageId, () =>
+      Edge.timed(this.clock, this.line, () => this.transform.process(batch, this.out)),
+    );
+    return after(work, () => this.settle());
   }
 
   marker(epoch: number): Maybe {
-    return after(this.transform.epoch?.(this.out), () => {
-      this.settle();
-      const state = this.transform.snapshot?.();
-      if (state !== undefined) this.states.addState(epoch, this.stageId, state);
-      return this.next.marker(epoch);
-    });
+    return after(
+      at(this.stageId, () => this.transform.epoch?.(this.out)),
+      () => {
+        this.settle();
+        if (this.transform.snapshot && this.states.wantsState(epoch))
+          this.states.addState(epoch, this.stageId, this.transform.snapshot());
+        return this.next.marker(epoch);
+      },
+    );
   }
 
   watermark(timeMs: number): Maybe {
-    return after(this.transform.watermark?.(timeMs, this.out), () => {
-      this.settle();
-      return this.next.watermark(timeMs);
-    });
+    return after(
+      at(this.stageId, () => this.transform.watermark?.(timeMs, this.out)),
+      () => {
+        this.settle();
+        return this.next.watermark(timeMs);
+      },
+    );
   }
 
-  end(): Maybe {
-    return after(this.transform.end?.(this.out), () => {
-      this.settle();
-      return this.next.end();
-    });
+  end(isFinal: boolean): Maybe {
+    return after(
+      at(this.stageId, () => (isFinal ? this.transform.end?.(this.out) : undefined)),
+      () => {
+        this.settle();
+        return this.next.end(isFinal);
+      },
+    );
   }
 
   tick(): Maybe {
-    return after(this.transform.tick?.(this.out), () => {
-      this.settle();
-      return this.next.tick();
-    });
+    return after(
+      at(this.stageId, () => this.transform.tick?.(this.out)),
+      () => {
+        this.settle();
+        return this.next.tick();
+      },
+    );
   }
 
   flush(): void {
     this.next.flush();
   }
 
+  ready(): Maybe {
+    return this.next.ready();
+  }
+
+  abort(): void {
+    this.transform.abort?.();
+    this.next.abort();
+  }
+
   private settle(): void {
-    const line = this.line;
-    const held = this.transform.heldEvents ?? 0;
-    if (this.accounting === 'converts') line.converted = line.received - line.deadLettered - held - line.passed;
-    else line.filtered = line.received - line.deadLettered - held - line.passed;
+    const { line } = this;
+    const taken = line.received - (this.transform.heldEvents ?? 0);
+    if (line.kind === 'converts') line.converted = taken;
+    else line.filtered = taken - line.passed - line.deadLettered - line.dropped;
   }
 }
 
@@ -148,13 +226,15 @@ export class FanOutReceiver implements Receiver {
   private readonly side: Receiver;
   private readonly next: Receiver;
   private readonly line: LedgerLine;
+  private readonly copies: Output;
   private readonly out: Output;
 
-  constructor(line: LedgerLine, side: Receiver, out: Output, next: Receiver) {
-    this.line = line;
-    this.side = side;
-    this.out = out;
-    this.next = next;
+  constructor(parts: { line: LedgerLine; side: Receiver; copies: Output; out: Output; next: Receiver }) {
+    this.line = parts.line;
+    this.side = parts.side;
+    this.copies = parts.copies;
+    this.out = parts.out;
+    this.next = parts.next;
   }
 
   get isDone(): boolean {
@@ -163,7 +243,7 @@ export class FanOutReceiver implements Receiver {
 
   batch(batch: Batch): Maybe {
     this.line.received += batch.count;
-    return after(this.side.batch(batch), () => this.out.emit(batch));
+    return after(this.copies.emit(batch), () => this.out.emit(batch));
   }
 
   marker(epoch: number): Maybe {
@@ -174,8 +254,8 @@ export class FanOutReceiver implements Receiver {
     return after(this.side.watermark(timeMs), () => this.next.watermark(timeMs));
   }
 
-  end(): Maybe {
-    return after(this.side.end(), () => this.next.end());
+  end(isFinal: boolean): Maybe {
+    return after(this.side.end(isFinal), () => this.next.end(isFinal));
   }
 
   tick(): Maybe {
@@ -186,25 +266,37 @@ export class FanOutReceiver implements Receiver {
     this.side.flush();
     this.next.flush();
   }
+
+  ready(): Maybe {
+    return this.side.ready() ?? this.next.ready();
+  }
+
+  abort(): void {
+    this.side.abort();
+    this.next.abort();
+  }
 }
 
-/** Splits a batch by rows; `select` gives the rows that take the first way, ascending. */
+/** Splits a batch by rows over two ways. */
 export class BranchReceiver implements Receiver {
   private readonly line: LedgerLine;
   private readonly split: (batch: Batch) => { readonly then: Batch; readonly otherwise: Batch };
   private readonly then: Receiver;
   private readonly otherwise: Receiver;
+  private readonly ways: { readonly then: Output; readonly otherwise: Output };
 
-  constructor(
-    line: LedgerLine,
-    split: (batch: Batch) => { readonly then: Batch; readonly otherwise: Batch },
-    then: Receiver,
-    otherwise: Receiver,
-  ) {
-    this.line = line;
-    this.split = split;
-    this.then = then;
-    this.otherwise = otherwise;
+  constructor(parts: {
+    line: LedgerLine;
+    split: (batch: Batch) => { readonly then: Batch; readonly otherwise: Batch };
+    then: Receiver;
+    otherwise: Receiver;
+    ways: { readonly then: Output; readonly otherwise: Output };
+  }) {
+    this.line = parts.line;
+    this.split = parts.split;
+    this.then = parts.then;
+    this.otherwise = parts.otherwise;
+    this.ways = parts.ways;
   }
 
   get isDone(): boolean {
@@ -213,10 +305,8 @@ export class BranchReceiver implements Receiver {
 
   batch(batch: Batch): Maybe {
     this.line.received += batch.count;
-    this.line.passed += batch.count;
-    const { then, otherwise } = this.split(batch);
-    const first = then.count > 0 ? this.then.batch(then) : undefined;
-    return after(first, () => (otherwise.count > 0 ? this.otherwise.batch(otherwise) : undefined));
+    const { otherwise, then } = this.split(batch);
+    return after(this.ways.then.emit(then), () => this.ways.otherwise.emit(otherwise));
   }
 
   marker(epoch: number): Maybe {
@@ -227,8 +317,8 @@ export class BranchReceiver implements Receiver {
     return after(this.then.watermark(timeMs), () => this.otherwise.watermark(timeMs));
   }
 
-  end(): Maybe {
-    return after(this.then.end(), () => this.otherwise.end());
+  end(isFinal: boolean): Maybe {
+    return after(this.then.end(isFinal), () => this.otherwise.end(isFinal));
   }
 
   tick(): Maybe {
@@ -239,19 +329,30 @@ export class BranchReceiver implements Receiver {
     this.then.flush();
     this.otherwise.flush();
   }
+
+  ready(): Maybe {
+    return this.then.ready() ?? this.otherwise.ready();
+  }
+
+  abort(): void {
+    this.then.abort();
+    this.otherwise.abort();
+  }
 }
 
 /** Where ways meet again: batches pass; markers, watermarks and the end wait until they came from every way. */
 export class MergeReceiver implements Receiver {
   private readonly next: Receiver;
+  private readonly out: Output;
   private readonly ways: number;
-  private markers = 0;
+  private readonly markers = new Map<number, number>();
   private watermarks = 0;
   private ends = 0;
   private ticks = 0;
 
-  constructor(ways: number, next: Receiver) {
+  constructor(ways: number, out: Output, next: Receiver) {
     this.ways = ways;
+    this.out = out;
     this.next = next;
   }
 
@@ -260,12 +361,16 @@ export class MergeReceiver implements Receiver {
   }
 
   batch(batch: Batch): Maybe {
-    return this.next.batch(batch);
+    return this.out.emit(batch);
   }
 
   marker(epoch: number): Maybe {
-    if (++this.markers < this.ways) return;
-    this.markers = 0;
+    const came = (this.markers.get(epoch) ?? 0) + 1;
+    if (came < this.ways) {
+      this.markers.set(epoch, came);
+      return;
+    }
+    this.markers.delete(epoch);
     return this.next.marker(epoch);
   }
 
@@ -276,9 +381,9 @@ export class MergeReceiver implements Receiver {
     return this.next.watermark(timeMs);
   }
 
-  end(): Maybe {
+  end(isFinal: boolean): Maybe {
     if (++this.ends < this.ways) return;
-    return this.next.end();
+    return this.next.end(isFinal);
   }
 
   tick(): Maybe {
@@ -290,11 +395,23 @@ export class MergeReceiver implements Receiver {
   flush(): void {
     this.next.flush();
   }
+
+  ready(): Maybe {
+    return this.next.ready();
+  }
+
+  abort(): void {
+    this.next.abort();
+  }
 }
 
 /** Serial entry: calls run one after the other; without contention they run at once and without a promise. */
 export class Lane {
   private tail: Promise<void> | undefined;
+
+  get isBusy(): boolean {
+    return this.tail !== undefined;
+  }
 
   run(call: () => Maybe): Maybe {
     if (this.tail) return this.chain(this.tail.then(call));

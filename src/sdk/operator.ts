@@ -12,6 +12,8 @@ export interface OperatorTraits {
   readonly isStateful?: boolean;
   /** Gives nothing before its input has ended. */
   readonly isBlocking?: boolean;
+  /** What it gives are the rows that it took, each by itself: they can be given to it again. */
+  readonly isRowwise?: boolean;
 }
 
 /**

@@ -83,7 +83,7 @@ export interface DeadLetter {
 }
 
 export interface DeadLetterStore {
-  /** Resolves when durable. */
+  /** Resolves when durable. All letters are of one pipeline. */
   write(letters: readonly DeadLetter[]): Promise<void>;
 }
 

@@ -11,4 +11,5 @@ export {
 } from './message-sets.ts';
 export { startTestBroker, type TestBroker } from './broker.ts';
 export type { EngineMode } from './modes.ts';
-export { memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';
+export { Feed, Held, HoldSink, type Stand, standOf } from './stages.ts';
+export { assertBalanced, memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

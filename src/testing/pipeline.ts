@@ -1,5 +1,8 @@
-/** Runs a pipeline to its end in this thread: what it printed, its warnings, dead letters and ledger. */
-import { Arena, makeArenaMemory } from '../base/index.ts';
+/**
+ * Runs a pipeline to its end in this thread: what it printed, its warnings, dead letters and ledger. A run that ends well
+ * with a ledger that does not add up is an error of the run.
+ */
+import { Arena, assert, makeArenaMemory } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
 import {
   type Checkpoint,
@@ -12,7 +15,7 @@ import {
   type ServiceToken,
   standardStreams,
 } from '../sdk/index.ts';
-import { type LedgerLine, Task } from '../engine/index.ts';
+import { ledgerDefects, type OnError, type ReportedLine, Task } from '../engine/index.ts';
 import { compileTql, printDiagnostic, SourceText } from '../lang/index.ts';
 import { type EngineMode, registryFor } from './modes.ts';
 
@@ -20,7 +23,7 @@ export interface PipelineRun {
   readonly output: string;
   readonly diagnostics: readonly string[];
   readonly letters: readonly DeadLetter[];
-  readonly ledger: readonly (LedgerLine & { readonly held: number })[];
+  readonly ledger: readonly ReportedLine[];
   readonly failure: string | undefined;
 }
 
@@ -36,6 +39,8 @@ export async function runPipeline(
     readonly secrets?: Readonly<Record<string, string>>;
     readonly checkpoints?: CheckpointStore;
     readonly mode?: EngineMode;
+    readonly onError?: OnError;
+    readonly bytesMax?: number;
     /** Given the running task, to drain or tap it. */
     readonly onStart?: (task: Task) => void;
     readonly onOutput?: (text: string) => void;
@@ -83,6 +88,8 @@ export async function runPipeline(
       service: <T>(token: ServiceToken<T>) => services.get(token.name) as T | undefined,
       ...(checkpoints && { checkpoints }),
       ...(mode.isInterpreted === true && { isInterpreted: true }),
+      ...(options.onError && { onError: options.onError }),
+      ...(options.bytesMax !== undefined && { bytesMax: options.bytesMax }),
       warn: diagnostic => printed.push(printDiagnostic(diagnostic, source)),
     });
     let failure: string | undefined;
@@ -95,8 +102,17 @@ export async function runPipeline(
       failure = error instanceof Error ? error.message : String(error);
     }
     const output = Buffer.concat(written).toString();
-    return { output, diagnostics: printed, letters, ledger: task.report().ledger, failure };
+    const { ledger } = task.report();
+    if (failure === undefined) assertBalanced(ledger);
+    return { output, diagnostics: printed, letters, ledger, failure };
   }
+}
+
+/** What came in is what went on, was filtered, converted or refused; nothing is held. */
+export function assertBalanced(ledger: readonly ReportedLine[]): void {
+  const held = ledger.filter(line => line.held !== 0).map(({ held: count, stageId }) => `${stageId} holds ${count}`);
+  const defects = [...ledgerDefects(ledger), ...held];
+  assert(defects.length === 0, `I1: the ledger does not add up: ${defects.join('; ')}`);
 }
 
 function bytesOf(chunk: string | Uint8Array): Uint8Array {

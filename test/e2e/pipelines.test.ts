@@ -122,6 +122,7 @@ for (const { acknowledges, workers } of [
   test(`high events reach the collectors, malformed ones the dead letters, and offsets commit (acknowledgement ${acknowledges}, workers ${workers})`, async t => {
     const { ids, list } = await receivers(t, acknowledges);
     const app = await startApp(directory(t), [balanced(list)], workers);
+    t.after(() => app.stop(100, () => undefined));
     await produce(app, 'ocsf-events', [...events(0, 300), '{"severity_id": 5, "broken', ...events(300, 300)]);
     const expected = high(0, 600);
     await until(() => ids.size >= expected.length, 'delivery');

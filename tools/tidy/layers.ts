@@ -15,6 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   app: ['base', 'data', 'sdk', 'wire/records', 'log', 'coordination', 'broker', 'client', 'lang', 'engine', 'builtins'],
   cli: ['app', 'base', 'builtins', 'client', 'engine', 'lang', 'log', 'sdk', 'wire/records'],
   testing: [
+    'builtins',
     'lang',
     'engine',
     'sdk',

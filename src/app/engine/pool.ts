@@ -11,7 +11,14 @@
 import { type Arena, Calls, InlineThreads, type Io, type Remote, type Thread } from '../../base/index.ts';
 import type { TapReport, TaskReport } from '../../engine/index.ts';
 import type { CheckpointStore, DeadLetterStore, EmbeddedLog } from '../../sdk/index.ts';
-import { main, type PortLog, type WorkerData, type WorkerEvents, type WorkerTasks } from './worker.ts';
+import {
+  main,
+  type PortLog,
+  type TaskSettings,
+  type WorkerData,
+  type WorkerEvents,
+  type WorkerTasks,
+} from './worker.ts';
 
 export interface PoolParts {
   readonly io: Io;
@@ -51,13 +58,17 @@ export class EnginePool {
   }
 
   /** A pipeline, not yet started. Its text was checked before. */
-  task(id: string, file: string, text: string): PooledTask {
+  task(id: string, file: string, text: string, settings: TaskSettings = {}): PooledTask {
     const number = ++this.nextTask;
     return new PooledTask(id, {
       start: task => {
         const worker = this.leastBusy();
         worker.running.set(number, task);
-        return { worker, started: worker.tasks.start(number, id, file, text) };
+        const started = worker.tasks.start(number, id, file, text, settings).catch((error: unknown) => {
+          worker.running.delete(number);
+          throw error;
+        });
+        return { worker, started };
       },
       drain: worker => void worker.tasks.drain(number).catch(() => undefined),
       abort: (worker, reason) => void worker.tasks.abort(number, reason).catch(() => undefined),
@@ -171,15 +182,24 @@ export class PooledTask {
       reason: undefined,
       ledger: [],
       health: [],
+      buffers: [],
+      lag: [],
       openEpochs: 0,
       deadLetters: 0,
+      committedMs: undefined,
     };
   }
 
+  /** Resolves when it runs. What keeps it from that is the reason of `finished` as well. */
   async start(): Promise<void> {
     const { started, worker } = this.handle.start(this);
     this.worker = worker;
-    await started;
+    try {
+      await started;
+    } catch (error) {
+      this.ended(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
   }
 
   drain(): void {

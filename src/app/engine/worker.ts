@@ -13,7 +13,7 @@
  */
 import { Arena, ARENA_DEFAULTS, Calls, type Diagnostic, type Io, type Port, type Remote } from '../../base/index.ts';
 import { builtins } from '../../builtins/index.ts';
-import { compilePredicate, Task, type TapReport, type TaskReport } from '../../engine/index.ts';
+import { compilePredicate, type OnError, Task, type TapReport, type TaskReport } from '../../engine/index.ts';
 import { compileTql, printDiagnostic, SourceText } from '../../lang/index.ts';
 import {
   type CheckpointStore,
@@ -51,9 +51,14 @@ export interface WorkerEvents {
   warn(text: string): void;
 }
 
+/** What is set for a pipeline beside its text. */
+export interface TaskSettings {
+  readonly onError?: OnError;
+}
+
 /** What a worker serves. Tasks and taps go by numbers that the process chooses. */
 export interface WorkerTasks {
-  start(task: number, id: string, file: string, text: string): Promise<void>;
+  start(task: number, id: string, file: string, text: string, settings: TaskSettings): Promise<void>;
   drain(task: number): void;
   abort(task: number, reason: string): void;
   openTap(task: number, tap: number, stage: string | undefined, where: string | undefined, capacity: number): void;
@@ -89,7 +94,7 @@ class EngineWorker implements WorkerTasks {
     this.services.set(secrets.name, { get: (name: string) => known[name.toUpperCase()] });
   }
 
-  async start(number: number, id: string, file: string, text: string): Promise<void> {
+  async start(number: number, id: string, file: string, text: string, settings: TaskSettings): Promise<void> {
     const source = new SourceText(file, text);
     const { plan } = compileTql(source, builtins, { id, hasImplicitEnds: false });
     const task = new Task(plan, {
@@ -98,6 +103,7 @@ class EngineWorker implements WorkerTasks {
       registry: builtins,
       service: <T>(token: ServiceToken<T>) => this.services.get(token.name) as T | undefined,
       checkpoints: this.checkpoints,
+      ...settings,
       warn: (diagnostic: Diagnostic) => void this.events.warn(printDiagnostic(diagnostic, source)),
     });
     this.tasks.set(number, task);
@@ -108,7 +114,12 @@ class EngineWorker implements WorkerTasks {
       void this.events.ended(number, error === undefined ? undefined : plain(error));
     };
     task.finished.then(() => ended(), ended);
-    await task.start();
+    try {
+      await task.start();
+    } catch (error) {
+      this.tasks.delete(number);
+      throw error;
+    }
     this.watch(number, task);
   }
 

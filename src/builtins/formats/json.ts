@@ -198,8 +198,9 @@ class JsonReader implements Transform {
 
   private refuse(batch: ChunkBatch, row: number, bytes: Uint8Array, start: number, end: number): void {
     const defect = findDefect(bytes, start, end) ?? { position: 0, reason: 'no complete document' };
-    const message = `malformed JSON at byte ${defect.position}: ${defect.reason}`;
-    this.context.deadLetter(batch, row, { code: FORMAT_CODES.malformedJson, message });
+    const position = placeIn(batch, row, bytes, start) + defect.position;
+    const message = `malformed JSON at byte ${position}: ${defect.reason}`;
+    this.context.deadLetter(batch, row, { code: FORMAT_CODES.malformedJson, message, position });
     this.context.warn({
       code: FORMAT_CODES.malformedJson,
       message: 'malformed JSON',
@@ -221,6 +222,13 @@ class JsonReader implements Transform {
       span: this.context.span,
     });
   }
+}
+
+/** Where a document begins in the value that came from the source: a record may hold several. */
+function placeIn(batch: ChunkBatch, row: number, bytes: Uint8Array, start: number): number {
+  const { store } = batch;
+  const value = store.origins?.value(store.originRow(batch.storeRow(row)));
+  return value?.buffer === bytes.buffer ? bytes.byteOffset + start - value.byteOffset : 0;
 }
 
 function piecesOf(chunks: ChunkBatch): readonly Uint8Array[] {

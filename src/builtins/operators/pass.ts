@@ -7,6 +7,7 @@ export default defineOperator({
   input: ['events', 'bytes'],
   output: 'input',
   args: {},
+  traits: { isRowwise: true },
   examples: [{ tql: 'from {a: 1}\npass', out: ['{"a":1}'] }],
   create: (): Transform => ({ process: (batch, out) => out.emit(batch) }),
 });
