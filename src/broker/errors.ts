@@ -47,6 +47,11 @@ export const brokerErrors = defineErrors({
     text: '{api} failed: {reason}',
     help: 'This is a defect of Millrace, not of the client; the log has the stack.',
   },
+  zstdUnreadable: {
+    code: 'MR5419',
+    text: 'zstd batches of {topic}/{partition} are not for Fetch version {version}: the client is older than the codec',
+    help: 'Update the client to Kafka 2.1 or later, or let the producers of the topic use another compression.type.',
+  },
   produceRefused: {
     code: 'MR5410',
     text: 'records for {topic}/{partition} refused with {error}: {reason}',

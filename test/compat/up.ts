@@ -10,6 +10,8 @@ const root = join(import.meta.dirname, '../..');
 export interface Server {
   readonly port: number;
   readonly directory: string;
+  /** What it has logged. */
+  readonly output: string;
   start(): Promise<void>;
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
   remove(): void;
@@ -30,9 +32,13 @@ export async function makeServer(config = ''): Promise<Server> {
   const configFile = join(directory, 'millrace.yaml');
   writeFileSync(configFile, config === '' ? '{}\n' : config);
   let child: ChildProcess | undefined;
+  let output = '';
   return {
     port,
     directory,
+    get output() {
+      return output;
+    },
     start: () =>
       new Promise((resolve, reject) => {
         const args = [
@@ -49,7 +55,7 @@ export async function makeServer(config = ''): Promise<Server> {
         ];
         const started = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
         child = started;
-        let output = '';
+        output = '';
         started.stderr.on('data', chunk => {
           output += String(chunk);
           if (output.includes('pipelines')) resolve();

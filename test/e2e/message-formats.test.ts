@@ -373,4 +373,8 @@ test('zstd is 76 to every Fetch below 10, behind what comes before it', async t 
     assert.deepEqual({ error, size: records.length }, { error: 76, size: 0 }, `Fetch ${version}`);
   }
   assert.equal((await client.fetch(10, 1)).error, 0);
+  assert.deepEqual(
+    server.broker.refusals().map(({ code }) => code),
+    Array(6).fill('MR5419'),
+  );
 });

@@ -21,6 +21,7 @@ import {
   type FetchRequest,
   type FetchRequestTopicsPartitions,
 } from '../../wire/index.ts';
+import { brokerErrors } from '../errors.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
 import { FETCH_OF_FORMAT_2, sizeOf, type Takeable, takeable, toMessages } from '../record-formats.ts';
 
@@ -213,8 +214,7 @@ function fetchPartition(
   if (offset < partition.syncedEnd && (isFirst || limit > 0)) {
     try {
       const found = read(context, partition, offset, Math.max(limit, 1));
-      if (found.bytes === 0 && found.endsAtZstd)
-        return failed(context, wish, 'UNSUPPORTED_COMPRESSION_TYPE', partition);
+      if (found.bytes === 0 && found.endsAtZstd) return refuseZstd(context, wish, partition);
       // A first batch above the limits goes out only when it is the first of the whole answer.
       if (isFirst || found.bytes <= limit) records = found.pieces;
     } catch (error) {
@@ -222,6 +222,19 @@ function fetchPartition(
     }
   }
   return { ...failed(context, wish, 'NONE', partition), records };
+}
+
+function refuseZstd(
+  context: RequestContext,
+  wish: FetchRequestTopicsPartitions,
+  partition: Partition,
+): PartitionAnswer {
+  const { client, version } = context;
+  context.refusals.add(
+    `${client.id} ${client.address}`,
+    brokerErrors.zstdUnreadable({ topic: partition.topic.name, partition: partition.index, version }),
+  );
+  return failed(context, wish, 'UNSUPPORTED_COMPRESSION_TYPE', partition);
 }
 
 /** What this client can take from the offset on, past what it is not to see. */

@@ -22,6 +22,9 @@ const PEERS = {
   'kafka-4.2.0': { artifacts: ['org.apache.kafka:kafka_2.13:4.2.0', 'org.apache.kafka:kafka-tools:4.2.0'] },
   'clients-3.9.1': { artifacts: ['org.apache.kafka:kafka-clients:3.9.1', JACKSON()] },
   'clients-2.8.2': { artifacts: ['org.apache.kafka:kafka-clients:2.8.2', JACKSON()] },
+  ...javaClients('2.1.1', '1.1.1', '0.11.0.2', '0.10.2.2', '0.10.0.1', '0.9.0.1'),
+  // With the old consumer and producer in Scala, which no jar of clients has.
+  'kafka-0.8.2.2': { artifacts: ['org.apache.kafka:kafka_2.10:0.8.2.2'] },
   'benthos-4.27.0': {
     module: 'github.com/benthosdev/benthos/v4@v4.27.0',
     program: `package main
@@ -43,6 +46,14 @@ func main() { service.RunCLI(context.Background()) }
 /** Kafka's `…DataJsonConverter` classes need it, and its clients do not bring it along. */
 function JACKSON(): string {
   return 'com.fasterxml.jackson.core:jackson-databind:2.16.2';
+}
+
+function javaClients<const V extends string>(...versions: V[]): Record<`clients-${V}`, { artifacts: string[] }> {
+  const entries = versions.map(version => [
+    `clients-${version}`,
+    { artifacts: [`org.apache.kafka:kafka-clients:${version}`] },
+  ]);
+  return Object.fromEntries(entries) as Record<`clients-${V}`, { artifacts: string[] }>;
 }
 
 export type PeerName = keyof typeof PEERS;
@@ -120,7 +131,7 @@ function execute(command: string, args: readonly string[], cwd: string): void {
 }
 
 /** Those that the long suites need; benches ask for theirs by name. */
-const OF_SUITES: readonly PeerName[] = ['kafka-4.2.0', 'clients-3.9.1', 'clients-2.8.2'];
+const OF_SUITES: readonly PeerName[] = (Object.keys(PEERS) as PeerName[]).filter(name => 'artifacts' in PEERS[name]);
 
 if (process.argv[1] === import.meta.filename) {
   const wanted = process.argv.slice(2) as PeerName[];
