@@ -10,7 +10,6 @@ export { type Defect, ReferenceScanner, type Scanner, type ScanResult } from './
 export { registerArena, scanDocuments, scannerFor } from './scan.ts';
 export { JsonScanner } from './scanner.ts';
 export {
-  durationUnit,
   printDuration,
   printFloat,
   printIp,

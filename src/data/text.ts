@@ -2,13 +2,14 @@
  * Texts of times, durations, addresses and numbers, both ways: how TQL prints them and what a text means.
  *
  *   time       YYYY-MM-DDTHH:MM:SS[.fff|.ffffff|.fffffffff]Z
- *   duration   one decimal number in the largest unit that is not greater than the value: 4.5h, 1.5min, 45ms
+ *   duration   one decimal number in the largest unit that is not greater than the value: 4.5h, 1.5min, 45ms; as short as
+ *              a double's where that is exact, else with as many digits as it takes
  *   both within int64 nanoseconds: 1677 to 2262, 106,751 days
  *   float      always with `.0` when whole; exponent form from about 1e16
  *   ip         dotted IPv4 where it is one, else the shortest IPv6 form (RFC 5952)
  *
  * Invariants
- * I1 reading what was printed gives an equal value (durations: within the precision of a double).
+ * I1 reading what was printed gives an equal value.
  */
 import { Duration, Ip, Subnet, Time } from './value.ts';
 
@@ -42,11 +43,14 @@ export function readTime(text: string): Time | undefined {
   const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   const date = new Date(ms);
   const isReal =
+    date.getUTCFullYear() === Number(year) &&
     date.getUTCMonth() === Number(month) - 1 &&
     date.getUTCDate() === Number(day) &&
     Number(hour) < 24 &&
-    Number(minute) < 60;
-  if (!isReal || Number(second) > 60) return undefined;
+    Number(minute) < 60 &&
+    Number(zoneHour ?? 0) < 24 &&
+    Number(zoneMinute ?? 0) < 60;
+  if (!isReal || Number(second) > 59) return undefined;
   let ns = BigInt(ms) * NS_PER_MS + BigInt(fraction.padEnd(9, '0'));
   if (sign !== undefined) {
     const offset = BigInt(Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000_000_000n;
@@ -69,11 +73,20 @@ const DURATION_UNITS: readonly (readonly [string, number])[] = [
   ['ns', 1],
 ];
 
-export function printDuration(duration: Duration): string {
-  const value = Number(duration.ns);
-  const magnitude = Math.abs(value);
+export function printDuration({ ns }: Duration): string {
+  const magnitude = ns < 0n ? -ns : ns;
   const [unit, size] = DURATION_UNITS.find(([, candidate]) => magnitude >= candidate) ?? ['ns', 1];
-  return `${String(value / size)}${unit}`;
+  let text = String(Number(magnitude) / size);
+  for (let digits = 1; scaleExactly(text, size) !== magnitude; digits++) text = decimal(magnitude, size, digits);
+  return `${ns < 0n ? '-' : ''}${text}${unit}`;
+}
+
+/** A quotient rounded to so many digits behind the point. */
+function decimal(dividend: bigint, divisor: number, digits: number): string {
+  const size = BigInt(divisor);
+  const scaled = (dividend * 10n ** BigInt(digits) + size / 2n) / size;
+  const text = String(scaled).padStart(digits + 1, '0');
+  return `${text.slice(0, -digits)}.${text.slice(-digits)}`;
 }
 
 const UNIT_NS: ReadonlyMap<string, number> = new Map(
@@ -114,11 +127,6 @@ const UNIT_NS: ReadonlyMap<string, number> = new Map(
     years: 31_556_952e9,
   }),
 );
-
-/** Nanoseconds of a unit's name; undefined for what is none. */
-export function durationUnit(name: string): number | undefined {
-  return UNIT_NS.get(name);
-}
 
 const DURATION_PART = /(\d[\d_]*(?:\.\d+)?)([a-z]+)/gy;
 

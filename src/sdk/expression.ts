@@ -103,6 +103,12 @@ export function walkExpr(expr: Expr, visit: (expr: Expr) => void): void {
   for (const child of childrenOf(expr)) walkExpr(child, visit);
 }
 
+/** Whether the value may differ from event to event. */
+export function readsEvent(expr: Expr): boolean {
+  if (expr.kind === 'field' || expr.kind === 'this' || expr.kind === 'meta' || expr.kind === 'move') return true;
+  return childrenOf(expr).some(readsEvent);
+}
+
 export function childrenOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'constant':

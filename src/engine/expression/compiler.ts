@@ -7,7 +7,15 @@
  */
 import type { Diagnostic, Io, Span } from '../../base/index.ts';
 import type { EventBatch, Value } from '../../data/index.ts';
-import { childrenOf, type Evaluator, type Expr, type Registry, secrets, type ServiceToken } from '../../sdk/index.ts';
+import {
+  childrenOf,
+  type Evaluator,
+  type Expr,
+  readsEvent,
+  type Registry,
+  secrets,
+  type ServiceToken,
+} from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
 import { engineErrors } from '../errors.ts';
 import { Interpreter } from './interpreter.ts';
@@ -102,9 +110,4 @@ export class Compiler {
     if (expr.kind === 'call' && this.parts.registry.functions.get(expr.function)?.isPure === false) return false;
     return childrenOf(expr).every(child => this.isPure(child));
   }
-}
-
-export function readsEvent(expr: Expr): boolean {
-  if (expr.kind === 'field' || expr.kind === 'this' || expr.kind === 'meta' || expr.kind === 'move') return true;
-  return childrenOf(expr).some(readsEvent);
 }

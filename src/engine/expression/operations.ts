@@ -11,7 +11,7 @@
  * Invariants
  * I1 an operation never throws: what does not fit is null and one warning.
  */
-import { compare, Duration, equals, RecordValue, Secret, Subnet, Time, typeOf, type Value } from '../../data/index.ts';
+import { compare, Duration, equals, Secret, Subnet, Time, typeOf, type Value } from '../../data/index.ts';
 import type { ArithmeticOperation, BinaryOperation, ComparisonOperation } from '../../sdk/index.ts';
 
 export type Warn = (message: string, hint?: string) => void;
@@ -88,7 +88,6 @@ function member(value: Value, container: Value, warn: Warn): Value {
     const inside = container.contains(value);
     if (inside !== undefined) return inside;
   }
-  if (container instanceof RecordValue && typeof value === 'string') return container.has(value);
   if (value === null) return null;
   refuse('in', value, container, warn);
   return null;
@@ -163,8 +162,7 @@ function temporal(operation: ArithmeticOperation, left: Value, right: Value, war
   if (left instanceof Duration && isNumber(right)) {
     if (operation === 'multiply') return scale(left, right, warn);
     if (operation === 'divide') {
-      const quotient = float('divide', Number(left.ns), Number(right), warn);
-      return typeof quotient === 'number' ? roundedDuration(quotient, warn) : null;
+      return divide(left, right, warn);
     }
   }
   if (isNumber(left) && right instanceof Duration && operation === 'multiply') return scale(right, left, warn);
@@ -177,6 +175,18 @@ function temporal(operation: ArithmeticOperation, left: Value, right: Value, war
     return duration(left.ns - right.ns, warn);
   refuse(operation, left, right, warn);
   return null;
+}
+
+/** By an integer exactly, to the nearest nanosecond. */
+function divide({ ns }: Duration, by: number | bigint, warn: Warn): Value {
+  if (typeof by === 'number' || by === 0n) {
+    const quotient = float('divide', Number(ns), Number(by), warn);
+    return typeof quotient === 'number' ? roundedDuration(quotient, warn) : null;
+  }
+  const isNegative = ns < 0n !== by < 0n;
+  const [dividend, divisor] = [ns < 0n ? -ns : ns, by < 0n ? -by : by];
+  const magnitude = (2n * dividend + divisor) / (2n * divisor);
+  return duration(isNegative ? -magnitude : magnitude, warn);
 }
 
 function scale(by: Duration, factor: number | bigint, warn: Warn): Value {

@@ -22,6 +22,8 @@ export const TEXTS = {
   unknownOperator: ['MR2020', 'unknown operator `{name}`'],
   plannedOperator: ['MR2021', 'operator `{name}` is not implemented in this version'],
   unknownFunction: ['MR2022', 'unknown function `{name}`'],
+  plannedFunction: ['MR2052', 'function `{name}` is not implemented in this version'],
+  noLambda: ['MR2053', 'function `{name}` takes no lambda here'],
   unknownVariable: ['MR2023', 'variable `${name}` is not defined'],
   unknownArgument: ['MR2024', 'operator `{operator}` has no argument `{name}`'],
   missingArgument: ['MR2025', 'operator `{operator}` needs the argument `{name}`'],

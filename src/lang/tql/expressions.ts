@@ -7,6 +7,7 @@ import { nearest } from '../../base/index.ts';
 import type { BinaryOperation, CallExpr, Expr, ListItem, Parameter, RecordItem, Registry } from '../../sdk/index.ts';
 import type { Argument, BinaryOperator, Expression } from './ast.ts';
 import { diagnose } from './errors.ts';
+import { PLANNED_FUNCTIONS } from './planned.ts';
 
 const OPERATIONS: Readonly<Partial<Record<BinaryOperator, BinaryOperation>>> = {
   '*': 'multiply',
@@ -135,17 +136,10 @@ export function lowerExpression(
       };
     case 'fallback':
       return { kind: 'fallback', value: quietly(lower(expression.value)), fallback: lower(expression.fallback), span };
-    case 'lambda': {
-      // No function of this version takes one.
-      context.report(diagnose('notYet', span, { what: 'a lambda' }));
-      const inner = [...parameters, ...expression.parameters];
-      return {
-        kind: 'lambda',
-        parameters: expression.parameters,
-        body: lowerExpression(expression.body, context, inner),
-        span,
-      };
-    }
+    case 'lambda':
+      // Only a function takes one.
+      context.report(diagnose('notYet', span, { what: 'a lambda that is no argument of a function' }));
+      return { kind: 'constant', value: null, span };
     case 'underscore':
     case 'pipeline':
     case 'assignment':
@@ -194,22 +188,26 @@ function lowerCall(
   context: ExpressionContext,
   parameters: readonly string[],
 ): Expr {
-  const lower = (inner: Expression): Expr => lowerExpression(inner, context, parameters);
+  const lower = (inner: Expression): Expr =>
+    inner.kind === 'lambda' ? lowerLambda(inner, context, parameters) : lowerExpression(inner, context, parameters);
   const positional = [
     ...(base ? [lower(base)] : []),
     ...args.filter(arg => arg.name === undefined).map(arg => lower(arg.value)),
   ];
   const named: Record<string, Expr> = {};
   for (const arg of args) if (arg.name !== undefined) named[arg.name] = lower(arg.value);
-  const call: CallExpr = { kind: 'call', function: name, args: positional, named, span: expression.span };
   const { aggregates, functions } = context.registry;
-  const definition = functions.get(name);
-  const aggregate = aggregates.get(name);
+  // The older spelling `a::b` is the same name.
+  const known = functions.has(name) || aggregates.has(name) ? name : name.replaceAll('::', '_');
+  const call: CallExpr = { kind: 'call', function: known, args: positional, named, span: expression.span };
+  const definition = functions.get(known);
+  const aggregate = aggregates.get(known);
   if (definition) checkCall(call, definition.parameters, args, nameSpan, context);
   else if (aggregate) {
     const isOptional = aggregate.isArgumentOptional === true;
     checkCall(call, [{ name: 'x', type: 'any', isOptional }], args, nameSpan, context);
-  } else {
+  } else if (PLANNED_FUNCTIONS.has(known)) context.report(diagnose('plannedFunction', nameSpan, { name }));
+  else {
     const near = nearest(name, [...functions.keys(), ...aggregates.keys()]);
     const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
     context.report(diagnose('unknownFunction', nameSpan, { name }, { hints }));
@@ -217,6 +215,16 @@ function lowerCall(
   return call;
 }
 
+function lowerLambda(
+  lambda: Extract<Expression, { kind: 'lambda' }>,
+  context: ExpressionContext,
+  parameters: readonly string[],
+): Expr {
+  const body = lowerExpression(lambda.body, context, [...parameters, ...lambda.parameters]);
+  return { kind: 'lambda', parameters: lambda.parameters, body, span: lambda.span };
+}
+
+/** What can be told of a call before its values are known: names, number and kind of arguments. */
 function checkCall(
   call: CallExpr,
   parameters: readonly Parameter[],
@@ -240,9 +248,22 @@ function checkCall(
   const positional = parameters.filter(parameter => !parameter.isNamed && !(parameter.name in call.named));
   const required = positional.filter(parameter => !parameter.isOptional).length;
   const given = call.args.length;
+  call.args.forEach((arg, i) => {
+    if (arg.kind === 'lambda' && positional[i] && !takesLambda(positional[i]))
+      context.report(diagnose('noLambda', arg.span, { name: call.function }));
+  });
+  for (const [name, arg] of Object.entries(call.named)) {
+    const parameter = parameters.find(candidate => candidate.name === name);
+    if (arg.kind === 'lambda' && parameter && !takesLambda(parameter))
+      context.report(diagnose('noLambda', arg.span, { name: call.function }));
+  }
   if (given >= required && given <= positional.length) return;
   const noun = positional.length === 1 ? 'argument' : 'arguments';
   const count = required === positional.length ? String(required) : `${required} to ${positional.length}`;
   const expected = `${count} ${noun}`;
   context.report(diagnose('argumentCount', nameSpan, { name: call.function, expected, actual: given }));
+}
+
+function takesLambda({ type }: Parameter): boolean {
+  return typeof type === 'string' ? type === 'lambda' : type.includes('lambda');
 }

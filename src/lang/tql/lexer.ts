@@ -11,7 +11,7 @@
  * I2 format strings inside format strings are bounded by `NESTING_MAX`.
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
-import { Blob, readDuration, readIp, readSubnet, readTime, type Value } from '../../data/index.ts';
+import { Blob, Duration, readDuration, readIp, readSubnet, readTime, type Value } from '../../data/index.ts';
 import { diagnose, TEXTS } from './errors.ts';
 
 export type TokenKind = 'newline' | 'name' | 'variable' | 'meta' | 'literal' | 'format' | 'symbol' | 'end';
@@ -234,9 +234,15 @@ class Lexer {
     const rest = /^\d[\d_]*(?:\.\d+)?[a-z]+(?:\d[\d_]*(?:\.\d+)?[a-z]+)*/.exec(
       this.text.slice(start, Math.min(this.end, start + 200)),
     );
-    const duration = rest ? readDuration(rest[0]) : undefined;
+    const duration = rest ? (readDuration(rest[0]) ?? this.leastDuration(rest[0])) : undefined;
     if (duration) return this.literal(rest![0], duration);
     return this.checked('badNumber', digits + this.match(NAME, start + digits.length)!, undefined);
+  }
+
+  /** Behind a minus sign the size of the least duration, which by itself is beyond the greatest one. */
+  private leastDuration(text: string): Duration | undefined {
+    const least = this.tokens.at(-1)?.text === '-' ? readDuration(`-${text}`) : undefined;
+    return least && new Duration(-least.ns);
   }
 
   private string(opening: string): void {

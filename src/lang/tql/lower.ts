@@ -27,6 +27,7 @@ import {
   type Node,
   type OperatorDefinition,
   type Plan,
+  readsEvent,
   type Registry,
   type Stage,
   type Summary,
@@ -38,7 +39,7 @@ import { diagnose, type TextName } from './errors.ts';
 import { type ExpressionContext, lowerExpression } from './expressions.ts';
 import { lowerMatch } from './match.ts';
 import { parse } from './parser.ts';
-import { PLANNED_OPERATORS } from './planned-operators.ts';
+import { PLANNED_OPERATORS } from './planned.ts';
 
 export interface CompileOptions {
   readonly id: string;
@@ -319,7 +320,7 @@ class Lowering {
   }
 
   private reportUnknown(name: string, span: Span): void {
-    if (PLANNED_OPERATORS.has(name) || PLANNED_OPERATORS.has(name.replaceAll('::', '_'))) {
+    if (PLANNED_OPERATORS.has(name.replaceAll('::', '_'))) {
       this.report('plannedOperator', span, { name });
       return;
     }
@@ -667,15 +668,6 @@ function fieldPath(target: Expression): readonly string[] | undefined {
   if (target.kind !== 'member') return undefined;
   const base = fieldPath(target.base);
   return base && [...base, target.name];
-}
-
-function readsEvent(expr: Expr): boolean {
-  if (expr.kind === 'field' || expr.kind === 'this' || expr.kind === 'meta' || expr.kind === 'move') return true;
-  if (expr.kind === 'call') return [...expr.args, ...Object.values(expr.named)].some(readsEvent);
-  if (expr.kind === 'format') return expr.parts.some(part => typeof part !== 'string' && readsEvent(part));
-  if (expr.kind === 'list' || expr.kind === 'record') return expr.items.some(item => readsEvent(item.value));
-  if (expr.kind === 'binary' || expr.kind === 'logic') return readsEvent(expr.left) || readsEvent(expr.right);
-  return false;
 }
 
 /** `count()` for a call without arguments, `sum(x)` with the argument's text otherwise. */

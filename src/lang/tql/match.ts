@@ -10,7 +10,15 @@
  */
 import type { Diagnostic, Span } from '../../base/index.ts';
 import { compare, typeOf } from '../../data/index.ts';
-import { type Chain, childrenOf, type Expr, type Node, type Registry, type Stage } from '../../sdk/index.ts';
+import {
+  type Chain,
+  childrenOf,
+  type Expr,
+  type Node,
+  readsEvent,
+  type Registry,
+  type Stage,
+} from '../../sdk/index.ts';
 import type { Arm, Expression, Pattern, Pipeline, Statement } from './ast.ts';
 import { literalValue } from './constants.ts';
 import { diagnose } from './errors.ts';
@@ -85,11 +93,6 @@ function constant(expression: Expression, context: MatchContext): Expr {
   const expr = context.expression(expression);
   if (readsEvent(expr)) context.report(diagnose('patternNotConstant', expr.span));
   return expr;
-}
-
-function readsEvent(expr: Expr): boolean {
-  if (expr.kind === 'field' || expr.kind === 'this' || expr.kind === 'meta' || expr.kind === 'move') return true;
-  return childrenOf(expr).some(readsEvent);
 }
 
 function isPure(expr: Expr, registry: Registry): boolean {

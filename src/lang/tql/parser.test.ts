@@ -129,6 +129,7 @@ const PRECEDENCE: readonly (readonly [text: string, tree: string])[] = [
   ['not a and b', '(and (not a) b)'],
   ['a and not b', '(and a (not b))'],
   ['move a and b', '(and (move a) b)'],
+  ['move a + b == c', '(== (+ (move a) b) c)'],
   ['a or b and c', '(or a (and b c))'],
   ['a and b or c', '(or (and a b) c)'],
   ['a or b if c', '(if c (or a b))'],

@@ -3,6 +3,8 @@
  *
  *   postfix > unary + - > * / > + - > comparisons, in, not in > not, move > and > or > a if c > a else b
  *
+ * `move` takes a field and nothing else, so it ends behind one: `move a + 1` adds to what was moved.
+ *
  * It never throws past `parse`: a statement that does not parse gives one diagnostic and stands in the tree as `bad`, and
  * reading goes on behind it (`brackets.ts`). What stands before a body in braces, and each arm of a `match`, is recovered
  * from by itself. So several errors of a text are reported; none hides the rest, and none is told twice: a statement in
@@ -13,6 +15,7 @@
  * I2 nesting is bounded by `DEPTH_MAX`, the height of an expression by `HEIGHT_MAX`: whoever walks the tree recursively may.
  */
 import type { Diagnostic, Label, Span } from '../../base/index.ts';
+import { Duration } from '../../data/index.ts';
 import type { SourceText } from '../source.ts';
 import type {
   Argument,
@@ -549,7 +552,7 @@ class Parser {
   }
 
   private or(): Expression {
-    return this.chainOf('or', () => this.chainOf('and', () => this.notOrMove()));
+    return this.chainOf('or', () => this.chainOf('and', () => this.not()));
   }
 
   private chainOf(operator: 'and' | 'or', operand: () => Expression): Expression {
@@ -572,13 +575,12 @@ class Parser {
     return isLong ? balanced(operands, join) : operands.reduce(join);
   }
 
-  private notOrMove(): Expression {
-    if (!this.isName('not') && !this.isName('move')) return this.binary(BINARY_LEVELS.length - 1);
-    const token = this.advance();
-    const operand = this.nested(() => this.notOrMove());
+  private not(): Expression {
+    if (!this.isName('not')) return this.binary(BINARY_LEVELS.length - 1);
+    const { start } = this.advance().span;
+    const operand = this.nested(() => this.not());
     this.rise(0);
-    const operator = token.text as 'not' | 'move';
-    return { kind: 'unary', operator, operand, span: { start: token.span.start, end: operand.span.end } };
+    return { kind: 'unary', operator: 'not', operand, span: { start, end: operand.span.end } };
   }
 
   private binary(level: number): Expression {
@@ -605,13 +607,22 @@ class Parser {
   }
 
   private unary(): Expression {
-    if (this.isName('not') || this.isName('move')) return this.nested(() => this.notOrMove());
+    if (this.isName('not')) return this.nested(() => this.not());
+    if (this.isName('move')) {
+      const { start } = this.advance().span;
+      const operand = this.postfix();
+      this.rise(0);
+      return { kind: 'unary', operator: 'move', operand, span: { start, end: operand.span.end } };
+    }
     if (!this.isSymbol('-') && !this.isSymbol('+')) return this.postfix();
     const token = this.advance();
     const operand = this.nested(() => this.unary());
     this.rise(0);
     const span = { start: token.span.start, end: operand.span.end };
     const isNegative = token.text === '-' && operand.kind === 'literal';
+    if (isNegative && operand.value instanceof Duration) {
+      return { kind: 'literal', value: new Duration(-operand.value.ns), span };
+    }
     if (isNegative && (typeof operand.value === 'bigint' || typeof operand.value === 'number')) {
       const value = -operand.value;
       const isBeyond = typeof value === 'bigint' && value < -(2n ** 63n);
