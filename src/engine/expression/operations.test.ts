@@ -321,7 +321,7 @@ test('`and` and `or` are three-valued and look no further than they must', () =>
       logical(
         operation,
         left,
-        () => (looked.push(operation), right),
+        () => [right, looked.push(operation)][0]!,
         () => assert.fail('no warning'),
       );
     assert.equal(get('and'), and, `${left} and ${right}`);

@@ -4,7 +4,16 @@
  */
 import type { Diagnostic } from '../../base/index.ts';
 import { nearest } from '../../base/index.ts';
-import type { BinaryOperation, CallExpr, Expr, ListItem, Parameter, RecordItem, Registry } from '../../sdk/index.ts';
+import {
+  type BinaryOperation,
+  type CallExpr,
+  childrenOf,
+  type Expr,
+  type ListItem,
+  type Parameter,
+  type RecordItem,
+  type Registry,
+} from '../../sdk/index.ts';
 import type { Argument, BinaryOperator, Expression } from './ast.ts';
 import { diagnose } from './errors.ts';
 import { PLANNED_FUNCTIONS } from './planned.ts';
@@ -33,6 +42,15 @@ export interface ExpressionContext {
   report(diagnostic: Diagnostic): void;
 }
 
+/** What stands for an expression that is wrong: it may be anything, so that nothing more is told of it. */
+export function unknown(span: Expr['span']): Expr {
+  return { kind: 'variable', name: '', span };
+}
+
+export function isUnknown(expr: Expr): boolean {
+  return (expr.kind === 'variable' && expr.name === '') || childrenOf(expr).some(isUnknown);
+}
+
 export function lowerExpression(
   expression: Expression,
   context: ExpressionContext,
@@ -55,10 +73,12 @@ export function lowerExpression(
     case 'variable':
       if (expression.package !== undefined)
         context.report(diagnose('notYet', span, { what: 'a constant of a package' }));
-      else if (!context.variables.has(expression.name)) {
+      if (expression.package !== undefined) return unknown(span);
+      if (!context.variables.has(expression.name)) {
         const near = nearest(expression.name, context.variables);
         const hints = near === undefined ? [] : [`did you mean \`$${near}\`?`];
         context.report(diagnose('unknownVariable', span, { name: expression.name }, { hints }));
+        return unknown(span);
       }
       return { kind: 'variable', name: expression.name, span };
     case 'meta':
@@ -139,16 +159,16 @@ export function lowerExpression(
     case 'lambda':
       // Only a function takes one.
       context.report(diagnose('notYet', span, { what: 'a lambda that is no argument of a function' }));
-      return { kind: 'constant', value: null, span };
+      return unknown(span);
     case 'underscore':
     case 'pipeline':
     case 'assignment':
       context.report(diagnose('expected', span, { what: 'an expression', got: NOUNS[expression.kind] }));
-      return { kind: 'constant', value: null, span };
+      return unknown(span);
     // Patterns with a `..` are no expressions, and never come here.
     case 'rest':
     case 'bad':
-      return { kind: 'constant', value: null, span };
+      return unknown(span);
   }
 }
 
@@ -171,10 +191,13 @@ function lowerUnary(
   const { operator, span } = expression;
   const operand = lower(expression.operand);
   if (operator === 'move') {
-    if (!context.canMove) context.report(diagnose('moveOutside', span));
+    if (!context.canMove) {
+      context.report(diagnose('moveOutside', span));
+      return unknown(span);
+    }
     if (operand.kind === 'field') return { kind: 'move', path: operand.path, quiet: operand.quiet, span };
     context.report(diagnose('expected', operand.span, { what: 'a field behind `move`', got: 'another expression' }));
-    return operand;
+    return unknown(span);
   }
   return { kind: operator === '-' ? 'negate' : operator === '+' ? 'plus' : 'not', operand, span };
 }
@@ -206,11 +229,14 @@ function lowerCall(
   else if (aggregate) {
     const isOptional = aggregate.isArgumentOptional === true;
     checkCall(call, [{ name: 'x', type: 'any', isOptional }], args, nameSpan, context);
-  } else if (PLANNED_FUNCTIONS.has(known)) context.report(diagnose('plannedFunction', nameSpan, { name }));
-  else {
+  } else if (PLANNED_FUNCTIONS.has(known)) {
+    context.report(diagnose('plannedFunction', nameSpan, { name }));
+    return unknown(expression.span);
+  } else {
     const near = nearest(name, [...functions.keys(), ...aggregates.keys()]);
     const hints = near === undefined ? [] : [`did you mean \`${near}\`?`];
     context.report(diagnose('unknownFunction', nameSpan, { name }, { hints }));
+    return unknown(expression.span);
   }
   return call;
 }

@@ -36,7 +36,7 @@ import type { SourceText } from '../source.ts';
 import type { Argument, Expression, Pipeline, Statement } from './ast.ts';
 import { literalValue } from './constants.ts';
 import { diagnose, type TextName } from './errors.ts';
-import { type ExpressionContext, lowerExpression } from './expressions.ts';
+import { type ExpressionContext, isUnknown, lowerExpression, unknown } from './expressions.ts';
 import { lowerMatch } from './match.ts';
 import { parse } from './parser.ts';
 import { PLANNED_OPERATORS } from './planned.ts';
@@ -70,9 +70,6 @@ type Lets = ReadonlyMap<string, Expr>;
 
 /** What flows to a statement; undefined when that is not known. */
 type Flow = EdgeKind | undefined;
-
-/** The value of a variable whose binding is wrong: anything, as far as checks can tell. */
-const UNKNOWN: Expr = { kind: 'variable', name: '', span: { start: 0, end: 0 } };
 
 const KIND_NAMES: Readonly<Record<EdgeKind, string>> = { void: 'nothing', bytes: 'bytes', events: 'events' };
 
@@ -160,10 +157,10 @@ class Lowering {
     switch (statement.kind) {
       case 'bad': {
         const { binds } = statement;
-        return binds === undefined ? this.standIn(id, span) : [letStage(id, span, binds, UNKNOWN, edge)];
+        return binds === undefined ? this.standIn(id, span) : [letStage(id, span, binds, unknown(span), edge)];
       }
       case 'let': {
-        const value = statement.value.kind === 'bad' ? UNKNOWN : this.expression(statement.value, lets);
+        const value = this.expression(statement.value, lets);
         return [letStage(id, span, statement.name, value, edge)];
       }
       case 'assignment': {
@@ -433,6 +430,7 @@ class Lowering {
         return { kind: 'summary', summary: this.summary(given, lets) };
       case 'field': {
         const fields = given.map(arg => this.expression(arg.value, lets));
+        if (fields.some(isUnknown)) return undefined;
         if (!fields.every((expr): expr is FieldExpr => expr.kind === 'field')) return wrong('a field');
         return { kind: 'fields', fields };
       }
@@ -482,7 +480,7 @@ class Lowering {
     for (const [key, given] of places) {
       const value = given[0]?.value;
       if (definition.args[key]?.shape.kind !== 'variable' || value?.kind !== 'variable') continue;
-      bound.set(value.name, { kind: 'variable', name: '', span: value.span });
+      bound.set(value.name, unknown(value.span));
     }
     return bound;
   }
@@ -504,10 +502,10 @@ class Lowering {
     if (isSelection && (value.kind === 'field' || value.kind === 'move')) {
       return { target: { kind: 'path', path: value.path, span: arg.span }, value };
     }
-    this.report('expected', arg.span, {
-      what: isSelection ? 'a field or an assignment' : 'an assignment',
-      got: 'another expression',
-    });
+    if (!isUnknown(value)) {
+      const what = isSelection ? 'a field or an assignment' : 'an assignment';
+      this.report('expected', arg.span, { what, got: 'another expression' });
+    }
     return undefined;
   }
 
@@ -575,10 +573,8 @@ class Lowering {
       } else {
         const path = target ?? (value.kind === 'field' ? value.path : undefined);
         if (!path) {
-          this.report('expected', arg.span, {
-            what: 'a field, a named group or an aggregation function',
-            got: 'another expression',
-          });
+          const what = 'a field, a named group or an aggregation function';
+          if (!isUnknown(value)) this.report('expected', arg.span, { what, got: 'another expression' });
           continue;
         }
         groups.push({ path, value });
@@ -605,7 +601,7 @@ class Lowering {
       if (value.kind === 'constant') {
         const values = value.exprs.map(expr => literalValue(expr, lets));
         if (values.some(literal => literal === undefined)) {
-          if (definition.lower)
+          if (definition.lower && !value.exprs.some(isUnknown))
             this.report('wrongKind', value.exprs[0]!.span, {
               name,
               operator: definition.name,
