@@ -72,7 +72,7 @@ await check('format, lint', bin('biome'), ['check', '.']);
 await check('promises', bin('oxlint'), ['src', 'test', 'tools']);
 await tests(
   'unit',
-  ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts'],
+  ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts', 'test/runners/**/*.fuzz.ts'],
   ['--test-isolation=none'],
 );
 await tests('end to end', ['test/e2e/**/*.test.ts', 'test/sim/**/*.test.ts'], ['--test-concurrency=2']);

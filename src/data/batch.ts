@@ -17,13 +17,16 @@
  *    are numbers of this thread: they find a row again on other edges, they do not outlive the run (`originOf` does).
  */
 import { assert } from '../base/index.ts';
-import type { Columns, Path } from './column.ts';
+import { type Column, type Columns, type Path, TAG } from './column.ts';
+import { inferText } from './infer.ts';
 import { type JsonReading, parseJson } from './json.ts';
 import { printJson } from './print.ts';
 import { scanColumns } from './scan.ts';
 import { RecordValue, type Value } from './value.ts';
 
 export const BATCH_EVENTS_MAX = 65_536;
+/** Columns are extracted for whole stores: for less than one row in so many, rows are read one by one. */
+const WORTH = 8;
 
 /** What a row's bytes belong to: a slab of the arena, or anything else that is counted. */
 export interface Owner {
@@ -259,6 +262,11 @@ export class EventBatch extends RowsOf {
     return record;
   }
 
+  /** The row as a value, if somebody has asked for it before. */
+  madeRecord(row: number): RecordValue | undefined {
+    return this.events.records[this.storeRow(row)];
+  }
+
   /** True when texts of documents may stand for other values than their characters (`inferText`). */
   get infersTexts(): boolean {
     return this.events.reading?.infers === true;
@@ -279,6 +287,46 @@ export class EventBatch extends RowsOf {
     if (columns && paths.every(path => columns.has(path))) return columns;
     this.events.columns = scanColumns(this.store, paths, columns);
     return this.events.columns;
+  }
+
+  /** Whether columns are there already, or rows enough to be worth extracting them. */
+  isWorthColumns(paths: readonly Path[]): boolean {
+    const { columns, isChanged } = this.events;
+    if (isChanged) return false;
+    return this.count * WORTH >= this.store.count || (columns !== undefined && paths.every(path => columns.has(path)));
+  }
+
+  /** Whether the column tells the row's value: a missing field and a repeated key are told by the record. */
+  columnState(column: Column, row: number): 'value' | 'missing' | 'repeated' {
+    const tag = column.tags[this.storeRow(row)];
+    return tag === TAG.missing ? 'missing' : tag === TAG.repeated ? 'repeated' : 'value';
+  }
+
+  /** What the field of a row is; not for tags `missing` and `repeated`. */
+  valueIn(column: Column, row: number): Value {
+    const at = this.storeRow(row);
+    const start = column.spans[2 * at]!;
+    const end = start + column.spans[2 * at + 1]!;
+    switch (column.tags[at]) {
+      case TAG.int:
+        return column.ints[at]!;
+      case TAG.float:
+        return column.floats[at]!;
+      case TAG.true:
+        return true;
+      case TAG.false:
+        return false;
+      case TAG.null:
+        return null;
+      case TAG.string: {
+        const text = utf8(this.store.bytes.subarray(start, end));
+        return this.infersTexts ? inferText(text) : text;
+      }
+      case TAG.escaped:
+        return parseJson(this.store.bytes, start - 1, end + 1, this.events.reading);
+      default:
+        return parseJson(this.store.bytes, start, end, this.events.reading);
+    }
   }
 
   /** The row as JSON on one line. An unchanged event is the bytes it came in, unless they hold line breaks. */

@@ -4,11 +4,12 @@
  *
  * Invariants
  * I1 a verdict other than `undecided` is that of `equals` and `compare` for the row's value, and comes without a warning:
- *    equality of different types is false, order with null is null.
+ *    equality of different types is false, order with null is null. Where texts are inferred, a text may be any value.
  * I2 int64 against double is exact: nothing is rounded.
  */
 import type { ByteStore } from './batch.ts';
 import { type Column, TAG } from './column.ts';
+import { inferText } from './infer.ts';
 
 export type Comparison = 'equal' | 'not_equal' | 'less' | 'less_equal' | 'greater' | 'greater_equal';
 export type Constant = number | bigint | string | boolean | null;
@@ -53,10 +54,13 @@ export type ComparisonPlan =
       readonly none: number;
     }
   | { readonly kind: 'text'; readonly bits: number; readonly text: Uint8Array }
-  | { readonly kind: 'tag'; readonly bits: number; readonly tag: number };
+  | { readonly kind: 'tag'; readonly bits: number; readonly tag: number; readonly text: number };
 
-/** Undefined where columns cannot help: order of strings or bools, integers beyond int64, NaN. */
-export function planComparison(operation: Comparison, constant: Constant): ComparisonPlan | undefined {
+/**
+ * Undefined where columns cannot help: order of strings or bools, integers beyond int64, NaN, a text that would be inferred
+ * to something else.
+ */
+export function planComparison(operation: Comparison, constant: Constant, infers: boolean): ComparisonPlan | undefined {
   const bits = HOLDS[operation];
   const isEquality = operation === 'equal' || operation === 'not_equal';
   const differs = operation === 'not_equal' ? VERDICT.true : VERDICT.false;
@@ -69,34 +73,52 @@ export function planComparison(operation: Comparison, constant: Constant): Compa
       isWhole,
       whole: isWhole ? constant : 0n,
       float: isWhole ? 0 : constant,
-      other: isEquality ? differs : VERDICT.undecided,
+      other: isEquality && !infers ? differs : VERDICT.undecided,
       none: isEquality ? differs : VERDICT.null,
     };
   }
   if (!isEquality) return undefined;
-  if (typeof constant === 'string') return { kind: 'text', bits, text: Buffer.from(constant) };
-  return { kind: 'tag', bits, tag: constant === null ? TAG.null : constant ? TAG.true : TAG.false };
+  if (typeof constant === 'string') {
+    return infers && inferText(constant) !== constant ? undefined : { kind: 'text', bits, text: Buffer.from(constant) };
+  }
+  // No text is inferred to null.
+  const text = infers && constant !== null ? VERDICT.undecided : differs;
+  return { kind: 'tag', bits, tag: constant === null ? TAG.null : constant ? TAG.true : TAG.false, text };
 }
 
+export interface CompareOptions {
+  /** Texts may stand for other values (`inferText`). */
+  readonly infers?: boolean;
+  /** Rows of the column that are asked for; all of them where absent. */
+  readonly rows?: Uint32Array | undefined;
+}
+
+/** A verdict for each row asked for. */
 export function compareByReference(
   store: ByteStore,
   column: Column,
   operation: Comparison,
   constant: Constant,
+  { infers = false, rows }: CompareOptions = {},
 ): Verdicts | undefined {
-  const plan = planComparison(operation, constant);
+  const plan = planComparison(operation, constant, infers);
   if (!plan) return undefined;
-  const verdicts = new Uint8Array(column.tags.length);
-  const differs = plan.bits & EQUAL ? VERDICT.false : VERDICT.true;
-  for (let row = 0; row < verdicts.length; row++) {
-    const tag = column.tags[row]!;
-    if (tag === TAG.missing || tag === TAG.repeated) verdicts[row] = VERDICT.undecided;
-    else if (plan.kind === 'number') verdicts[row] = numberVerdict(plan, column, row);
-    else if (plan.kind === 'tag') verdicts[row] = tag === plan.tag ? 1 - differs : differs;
-    else if (tag === TAG.escaped || tag === TAG.text) verdicts[row] = VERDICT.undecided;
-    else verdicts[row] = tag === TAG.string && isText(store, column, row, plan.text) ? 1 - differs : differs;
-  }
+  const verdicts = new Uint8Array(rows ? rows.length : column.tags.length);
+  for (let i = 0; i < verdicts.length; i++) verdicts[i] = verdictOf(plan, store, column, rows ? rows[i]! : i);
   return verdicts;
+}
+
+function verdictOf(plan: ComparisonPlan, store: ByteStore, column: Column, row: number): number {
+  const differs = plan.bits & EQUAL ? VERDICT.false : VERDICT.true;
+  const tag = column.tags[row]!;
+  if (tag === TAG.missing || tag === TAG.repeated) return VERDICT.undecided;
+  if (plan.kind === 'number') return numberVerdict(plan, column, row);
+  if (plan.kind === 'tag') {
+    if (tag === plan.tag) return 1 - differs;
+    return tag === TAG.string || tag === TAG.escaped ? plan.text : differs;
+  }
+  if (tag === TAG.escaped || tag === TAG.text) return VERDICT.undecided;
+  return tag === TAG.string && isText(store, column, row, plan.text) ? 1 - differs : differs;
 }
 
 function numberVerdict(plan: ComparisonPlan & { kind: 'number' }, column: Column, row: number): number {

@@ -1,13 +1,13 @@
 /** Front door of `data`: values and types of events, batches, columns, JSON. */
 export { BATCH_EVENTS_MAX, ByteStore, ChunkBatch, EventBatch, type Origins, type Owner, storeOf } from './batch.ts';
 export { Column, Columns, type Path, TAG } from './column.ts';
-export { type Comparison, compareByReference, type Constant, VERDICT, type Verdicts } from './comparison.ts';
+export { type CompareOptions, type Comparison, type Constant, VERDICT, type Verdicts } from './comparison.ts';
 export { decodeValue, encodeValue, keyOf } from './encoding.ts';
 export { inferText } from './infer.ts';
 export { documentEnd, findDefect, JSON_DEPTH_MAX, type JsonReading, parseJson, parseJsonText } from './json.ts';
 export { type JsonStyle, printJson, printTql, type TqlStyle } from './print.ts';
 export { type Defect, ReferenceScanner, type Scanner, type ScanResult } from './reference-scanner.ts';
-export { registerArena, scanDocuments, scannerFor } from './scan.ts';
+export { compareColumn, registerArena, scanDocuments, scannerFor } from './scan.ts';
 export { JsonScanner } from './scanner.ts';
 export {
   printDuration,

@@ -6,7 +6,8 @@
  */
 import { type Arena, assert, makeArenaMemory } from '../base/index.ts';
 import type { ByteStore } from './batch.ts';
-import type { Columns, Path } from './column.ts';
+import type { Column, Columns, Path } from './column.ts';
+import type { CompareOptions, Comparison, Constant, Verdicts } from './comparison.ts';
 import type { ScanResult } from './reference-scanner.ts';
 import { JsonScanner } from './scanner.ts';
 
@@ -36,6 +37,17 @@ export function scannerFor(store: ByteStore): JsonScanner {
 /** Checks every span of the store as one document, extracting columns on the way; tells which rows fail. */
 export function scanDocuments(store: ByteStore, paths: readonly Path[]): ScanResult {
   return scannerFor(store).scan(store, paths);
+}
+
+/** A verdict for each row that is asked for; undefined where columns cannot tell. */
+export function compareColumn(
+  store: ByteStore,
+  column: Column,
+  operation: Comparison,
+  constant: Constant,
+  options: CompareOptions,
+): Verdicts | undefined {
+  return scannerFor(store).compare(store, column, operation, constant, options);
 }
 
 /** Columns for valid documents; those already there stay. */

@@ -253,11 +253,14 @@ test('the kernel compares columns with constants as the plain form does', () => 
     const column = scanner.scan(store, [['a']]).columns.get(['a'])!;
     for (const operation of OPERATIONS) {
       for (const constant of CONSTANTS) {
-        assert.deepEqual(
-          scanner.compare(store, column, operation, constant),
-          compareByReference(store, column, operation, constant),
-          `${operation} ${String(constant)}`,
-        );
+        for (const infers of [false, true]) {
+          const all = compareByReference(store, column, operation, constant, { infers });
+          const text = `${operation} ${String(constant)}`;
+          assert.deepEqual(scanner.compare(store, column, operation, constant, { infers }), all, text);
+          const rows = Uint32Array.of(0, 3, 7);
+          const some = scanner.compare(store, column, operation, constant, { infers, rows });
+          assert.deepEqual(some, all && Uint8Array.from(rows, row => all[row]!), text);
+        }
       }
     }
   }

@@ -16,7 +16,14 @@
 import { assert } from '../base/index.ts';
 import type { ByteStore } from './batch.ts';
 import { Column, Columns, distinctPaths, type Path, TAG } from './column.ts';
-import { type Comparison, compareByReference, type Constant, planComparison, type Verdicts } from './comparison.ts';
+import {
+  type CompareOptions,
+  type Comparison,
+  compareByReference,
+  type Constant,
+  planComparison,
+  type Verdicts,
+} from './comparison.ts';
 import {
   INDEX_SLACK_BYTES,
   instantiateKernel,
@@ -191,14 +198,19 @@ export class JsonScanner implements Scanner {
   }
 
   /** The verdicts of `compareByReference`, by the kernel where it can; undefined for constants that have no column form. */
-  compare(store: ByteStore, column: Column, operation: Comparison, constant: Constant): Verdicts | undefined {
-    const plan = planComparison(operation, constant);
+  compare(
+    store: ByteStore,
+    column: Column,
+    operation: Comparison,
+    constant: Constant,
+    options: CompareOptions = {},
+  ): Verdicts | undefined {
+    const plan = planComparison(operation, constant, options.infers === true);
     const count = column.tags.length;
     if (!plan) return undefined;
     const isInPlace = store.bytes.buffer === this.buffer;
-    if (plan.kind === 'tag' || (plan.kind === 'text' && (!isInPlace || plan.text.length > ROWS_MAX))) {
-      return compareByReference(store, column, operation, constant);
-    }
+    const isKernels = plan.kind === 'number' || (plan.kind === 'text' && isInPlace && plan.text.length <= ROWS_MAX);
+    if (!isKernels || options.rows) return compareByReference(store, column, operation, constant, options);
     const verdicts = new Uint8Array(count);
     const room = Math.min(ROWS_MAX, (this.slotsBytes / 24) & ~7);
     const values = this.slots;

@@ -35,17 +35,28 @@ function collectNode(node: Node, found: Map<string, readonly string[]>): boolean
     case 'let':
     case 'limit':
       return true;
-    default:
+    case 'aggregate':
+      for (const { value } of node.groups) collectExpr(value, found);
+      for (const { args } of node.aggregates) for (const arg of args) collectExpr(arg, found);
+      return false;
+    case 'project':
+      // `set` reads the whole row anyway.
+      if (node.mode === 'select') for (const { value } of node.assignments) collectExpr(value, found);
+      return false;
+    case 'source':
+    case 'opaque':
+    case 'sink':
+      for (const arg of Object.values(node.args)) {
+        if (arg.kind === 'expression') for (const expr of arg.exprs) collectExpr(expr, found);
+      }
+      return node.definition.output === 'input';
+    case 'remove':
       return false;
   }
 }
 
-/** Only what predicates compare is worth a column: other expressions read the row as a record. */
 function collectExpr(expr: Expr, found: Map<string, readonly string[]>): void {
-  if (expr.kind === 'field') {
-    found.set(JSON.stringify(expr.path), expr.path);
-    return;
-  }
-  if (expr.kind === 'call' || expr.kind === 'lambda') return;
-  for (const child of childrenOf(expr)) collectExpr(child, found);
+  if (expr.kind === 'field') found.set(JSON.stringify(expr.path), expr.path);
+  // What a lambda stands in is evaluated on the whole row.
+  else if (expr.kind !== 'lambda') for (const child of childrenOf(expr)) collectExpr(child, found);
 }

@@ -31,10 +31,17 @@ interface Spanned {
 }
 
 export type ConstantExpr = Spanned & { readonly kind: 'constant'; readonly value: Value };
-/** A field of the event by a path of names; `quiet` (a `?`) suppresses the warning about a missing one. */
-export type FieldExpr = Spanned & { readonly kind: 'field'; readonly path: readonly string[]; readonly quiet: boolean };
+interface Path {
+  readonly path: readonly string[];
+  /** A `?`: a missing one is no surprise. */
+  readonly quiet: boolean;
+  /** Where each name stands, for warnings. */
+  readonly places: readonly Span[];
+}
+/** A field of the event by a path of names. */
+export type FieldExpr = Spanned & Path & { readonly kind: 'field' };
 /** The field's value; the assignment that contains it removes the field from the event. */
-export type MoveExpr = Spanned & { readonly kind: 'move'; readonly path: readonly string[]; readonly quiet: boolean };
+export type MoveExpr = Spanned & Path & { readonly kind: 'move' };
 export type CallExpr = Spanned & {
   readonly kind: 'call';
   readonly function: string;
@@ -57,7 +64,13 @@ export type Expr =
   | (Spanned & { readonly kind: 'parameter'; readonly name: string })
   | (Spanned & { readonly kind: 'this' })
   | (Spanned & { readonly kind: 'meta'; readonly name: string })
-  | (Spanned & { readonly kind: 'member'; readonly base: Expr; readonly name: string; readonly quiet: boolean })
+  | (Spanned & {
+      readonly kind: 'member';
+      readonly base: Expr;
+      readonly name: string;
+      readonly quiet: boolean;
+      readonly place: Span;
+    })
   | (Spanned & { readonly kind: 'index'; readonly base: Expr; readonly index: Expr; readonly quiet: boolean })
   | (Spanned & { readonly kind: 'negate' | 'plus' | 'not'; readonly operand: Expr })
   | (Spanned & {

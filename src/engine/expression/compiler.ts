@@ -1,9 +1,9 @@
 /**
- * Expressions ready to run: constants folded, field reads bound to columns where a batch has them, everything else by the
- * interpreter. Warnings are collected here: equal ones are reported once per stage and span, all are counted.
+ * Expressions ready to run: by compiled code (`code.ts`) that reads columns, or by the interpreter alone where the host asks
+ * for the reference. Warnings are collected here: equal ones are reported once per stage and span, all are counted.
  *
  * Invariants
- * I1 the compiled form gives the interpreter's values and warnings for every row (the corpus runs in both modes).
+ * I1 the compiled form gives the interpreter's values and warnings for every row (fuzzed; the corpus runs in both modes).
  */
 import type { Diagnostic, Io, Span } from '../../base/index.ts';
 import type { EventBatch, Value } from '../../data/index.ts';
@@ -18,7 +18,8 @@ import {
 } from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
 import { engineErrors } from '../errors.ts';
-import { Interpreter } from './interpreter.ts';
+import { type Code, CodeMaker, type Frame } from './code.ts';
+import { Interpreter, type InterpreterHost } from './interpreter.ts';
 
 export interface CompilerParts {
   readonly registry: Registry;
@@ -35,6 +36,7 @@ export interface CompilerParts {
 
 export class Compiler {
   private readonly parts: CompilerParts;
+  private readonly host: InterpreterHost;
   private readonly interpreter: Interpreter;
   private readonly reported = new Set<string>();
   private isFolding = false;
@@ -43,7 +45,7 @@ export class Compiler {
   constructor(parts: CompilerParts) {
     this.parts = parts;
     const { io } = parts.host;
-    this.interpreter = new Interpreter({
+    this.host = {
       registry: parts.registry,
       environment: parts.environment,
       calls: {
@@ -51,12 +53,16 @@ export class Compiler {
         random: () => io.random.float(),
         secret: name => parts.host.service(secrets)?.get(name),
       },
-      warn: (expr, message, hint) => {
+      report: (span, { hints, message, notes }) => {
         if (this.isFolding) this.hasFoldWarned = true;
-        else if (typeof hint === 'function') this.warn({ code: 'MR6210', message, span: expr.span }, hint);
-        else this.warn({ code: 'MR6210', message, span: expr.span, ...(hint !== undefined && { hints: [hint] }) });
+        else {
+          const warning = { code: 'MR6210', message, span, ...(notes && { notes }) };
+          if (typeof hints === 'function') this.warn(warning, hints);
+          else this.warn({ ...warning, ...(hints && { hints }) });
+        }
       },
-    });
+    };
+    this.interpreter = new Interpreter(this.host);
   }
 
   get isInterpreted(): boolean {
@@ -80,12 +86,14 @@ export class Compiler {
   }
 
   compile(expr: Expr): Evaluator {
-    const folded = this.isInterpreted ? expr : this.fold(expr);
-    if (folded.kind === 'constant') {
-      const { value } = folded;
-      return { value: () => value };
+    if (this.isInterpreted) {
+      return {
+        value: (batch, row) => this.interpreter.evaluate(expr, { event: batch.record(row), name: batch.name }),
+      };
     }
-    return { value: (batch, row) => this.evaluate(folded, batch, row) };
+    const maker = new CodeMaker(this.host, this.interpreter, inner => this.fold(inner));
+    const code = maker.make(expr);
+    return new Compiled(code, maker.paths);
   }
 
   /** Constants in place of what cannot change from row to row. What warns is left to the rows: no rows, no warning. */
@@ -101,13 +109,32 @@ export class Compiler {
     }
   }
 
-  evaluate(expr: Expr, batch: EventBatch, row: number): Value {
-    return this.interpreter.evaluate(expr, { event: batch.record(row), name: batch.name });
-  }
-
   private isPure(expr: Expr): boolean {
-    if (expr.kind === 'lambda') return false;
+    if (expr.kind === 'lambda' || expr.kind === 'parameter') return false;
     if (expr.kind === 'call' && this.parts.registry.functions.get(expr.function)?.isPure === false) return false;
     return childrenOf(expr).every(child => this.isPure(child));
+  }
+}
+
+/** Code over the batch that was asked for last. */
+class Compiled implements Evaluator {
+  private readonly code: Code;
+  private readonly paths: readonly (readonly string[])[];
+  private frame: Frame | undefined;
+
+  constructor(code: Code, paths: readonly (readonly string[])[]) {
+    this.code = code;
+    this.paths = paths;
+  }
+
+  value(batch: EventBatch, row: number): Value {
+    if (this.frame?.batch !== batch) this.frame = this.frameOf(batch);
+    return this.code(this.frame, row);
+  }
+
+  private frameOf(batch: EventBatch): Frame {
+    const isWorth = this.paths.length > 0 && batch.isWorthColumns(this.paths);
+    const columns = isWorth ? batch.columns(this.paths) : undefined;
+    return { batch, columns: columns ? this.paths.map(path => columns.get(path)) : [] };
   }
 }

@@ -69,7 +69,7 @@ export function lowerExpression(
       };
     case 'name':
       if (parameters.includes(expression.name)) return { kind: 'parameter', name: expression.name, span };
-      return { kind: 'field', path: [expression.name], quiet: false, span };
+      return { kind: 'field', path: [expression.name], quiet: false, places: [span], span };
     case 'variable':
       if (expression.package !== undefined)
         context.report(diagnose('notYet', span, { what: 'a constant of a package' }));
@@ -128,15 +128,20 @@ export function lowerExpression(
         parameters,
       );
     case 'member':
-      return member(lower(expression.base), expression.name, span);
-    case 'index':
-      return { kind: 'index', base: lower(expression.base), index: lower(expression.index), quiet: false, span };
-    case 'quiet': {
+      return member(lower(expression.base), expression.name, expression.nameSpan, span);
+    case 'index': {
       const base = lower(expression.base);
-      return base.kind === 'field' || base.kind === 'member' || base.kind === 'index' || base.kind === 'move'
-        ? { ...base, quiet: true, span }
-        : base;
+      const index = lower(expression.index);
+      if (
+        index.kind === 'constant' &&
+        typeof index.value === 'string' &&
+        (base.kind === 'this' || base.kind === 'field')
+      )
+        return member(base, index.value, index.span, span);
+      return { kind: 'index', base, index, quiet: false, span };
     }
+    case 'quiet':
+      return quietly(lower(expression.base), span);
     case 'unary':
       return lowerUnary(expression, context, lower);
     case 'binary': {
@@ -155,7 +160,7 @@ export function lowerExpression(
         span,
       };
     case 'fallback':
-      return { kind: 'fallback', value: quietly(lower(expression.value)), fallback: lower(expression.fallback), span };
+      return { kind: 'fallback', value: lower(expression.value), fallback: lower(expression.fallback), span };
     case 'lambda':
       // Only a function takes one.
       context.report(diagnose('notYet', span, { what: 'a lambda that is no argument of a function' }));
@@ -172,15 +177,34 @@ export function lowerExpression(
   }
 }
 
-/** A missing field that has a fallback is no surprise. */
-function quietly(expr: Expr): Expr {
-  return expr.kind === 'field' || expr.kind === 'member' || expr.kind === 'index' ? { ...expr, quiet: true } : expr;
+/** A missing field is no surprise. Of a path all steps are meant: `a?.b?` as well as `a.b?`. */
+function quietly(expr: Expr, span: Expr['span']): Expr {
+  if (expr.kind === 'member' && expr.base.kind === 'field') {
+    const { base, name, place } = expr;
+    return { ...base, path: [...base.path, name], places: [...base.places, place], quiet: true, span };
+  }
+  const canMiss = expr.kind === 'field' || expr.kind === 'member' || expr.kind === 'index' || expr.kind === 'move';
+  return canMiss ? { ...expr, quiet: true, span } : expr;
 }
 
-function member(base: Expr, name: string, span: Expr['span']): Expr {
-  if (base.kind === 'this') return { kind: 'field', path: [name], quiet: false, span };
-  if (base.kind === 'field') return { kind: 'field', path: [...base.path, name], quiet: base.quiet, span };
-  return { kind: 'member', base, name, quiet: false, span };
+/** Fields of fields are one path. Behind a `?` a path begins anew: of `a?.b` only `a` may be missing without a warning. */
+function member(base: Expr, name: string, place: Expr['span'], span: Expr['span']): Expr {
+  if (base.kind === 'this') return { kind: 'field', path: [name], quiet: false, places: [place], span };
+  if (base.kind === 'field' && !base.quiet) {
+    return { ...base, path: [...base.path, name], places: [...base.places, place], span };
+  }
+  return { kind: 'member', base, name, quiet: false, place, span };
+}
+
+/** The same place as a path of names, whatever its `?`; undefined for what is no field. */
+export function pathOf(
+  expr: Expr,
+): { path: readonly string[]; places: readonly Expr['span'][]; quiet: boolean } | undefined {
+  if (expr.kind === 'field') return expr;
+  const base = expr.kind === 'member' ? pathOf(expr.base) : undefined;
+  if (!base || expr.kind !== 'member') return undefined;
+  const quiet = base.quiet || expr.quiet;
+  return { path: [...base.path, expr.name], places: [...base.places, expr.place], quiet };
 }
 
 function lowerUnary(
@@ -195,7 +219,8 @@ function lowerUnary(
       context.report(diagnose('moveOutside', span));
       return unknown(span);
     }
-    if (operand.kind === 'field') return { kind: 'move', path: operand.path, quiet: operand.quiet, span };
+    const field = pathOf(operand);
+    if (field) return { kind: 'move', path: field.path, places: field.places, quiet: field.quiet, span };
     context.report(diagnose('expected', operand.span, { what: 'a field behind `move`', got: 'another expression' }));
     return unknown(span);
   }

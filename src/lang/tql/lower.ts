@@ -36,7 +36,7 @@ import type { SourceText } from '../source.ts';
 import type { Argument, Expression, Pipeline, Statement } from './ast.ts';
 import { literalValue } from './constants.ts';
 import { diagnose, type TextName } from './errors.ts';
-import { type ExpressionContext, isUnknown, lowerExpression, unknown } from './expressions.ts';
+import { type ExpressionContext, isUnknown, lowerExpression, pathOf, unknown } from './expressions.ts';
 import { lowerMatch } from './match.ts';
 import { parse } from './parser.ts';
 import { PLANNED_OPERATORS } from './planned.ts';
@@ -429,9 +429,14 @@ class Lowering {
       case 'groups_and_aggregates':
         return { kind: 'summary', summary: this.summary(given, lets) };
       case 'field': {
-        const fields = given.map(arg => this.expression(arg.value, lets));
-        if (fields.some(isUnknown)) return undefined;
-        if (!fields.every((expr): expr is FieldExpr => expr.kind === 'field')) return wrong('a field');
+        const fields: FieldExpr[] = [];
+        for (const arg of given) {
+          const expr = this.expression(arg.value, lets);
+          const field = pathOf(expr);
+          if (field) fields.push({ kind: 'field', ...field, span: expr.span });
+          else if (isUnknown(expr)) return undefined;
+          else return wrong('a field');
+        }
         return { kind: 'fields', fields };
       }
       case 'expression':
@@ -499,9 +504,8 @@ class Lowering {
     }
     if (arg.value.kind === 'assignment') return this.assignment(arg.value.target, arg.value.value, lets);
     const value = this.expression(arg.value, lets, true);
-    if (isSelection && (value.kind === 'field' || value.kind === 'move')) {
-      return { target: { kind: 'path', path: value.path, span: arg.span }, value };
-    }
+    const field = value.kind === 'move' ? value : pathOf(value);
+    if (isSelection && field) return { target: { kind: 'path', path: field.path, span: arg.span }, value };
     if (!isUnknown(value)) {
       const what = isSelection ? 'a field or an assignment' : 'an assignment';
       this.report('expected', arg.span, { what, got: 'another expression' });
@@ -571,7 +575,7 @@ class Lowering {
         aggregates.push({ path, aggregate: value.function, args: value.args, named: value.named, span: value.span });
         order.push('aggregate');
       } else {
-        const path = target ?? (value.kind === 'field' ? value.path : undefined);
+        const path = target ?? pathOf(value)?.path;
         if (!path) {
           const what = 'a field, a named group or an aggregation function';
           if (!isUnknown(value)) this.report('expected', arg.span, { what, got: 'another expression' });
@@ -671,6 +675,6 @@ function defaultName(call: Extract<Expr, { kind: 'call' }>, text: string): strin
   const [argument] = call.args;
   if (!argument) return `${call.function}()`;
   const { end, start } = argument.span;
-  const name = argument.kind === 'field' ? argument.path.join('.') : text.slice(start, end).replace(/\s+/g, ' ');
+  const name = pathOf(argument)?.path.join('.') ?? text.slice(start, end).replace(/\s+/g, ' ');
   return `${call.function}(${name})`;
 }
