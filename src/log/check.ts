@@ -7,18 +7,18 @@
  *   torn tail     the unacknowledged end of the newest file; a start cuts it off
  *   rebuildable   a footer or a copy of the manifest is damaged; a start does without it
  */
-import type { FileSystem } from '../base/index.ts';
+import { type File, type FileSystem, MillraceError } from '../base/index.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
-import { FileIndex } from './file-index.ts';
-import { readEntries, readFooter } from './footer.ts';
-import type { FrameEntry } from './frame.ts';
+import type { Row } from './directory.ts';
+import { readDirectory, readEntries } from './footer.ts';
 import {
-  bodyDefect,
+  damagedBatches,
+  entriesOf,
   type FramePlace,
-  forEachEntry,
   journalFiles,
   journalPath,
   nextIntactFrame,
+  openJournal,
   walkFrames,
   walkFrom,
   WindowReader,
@@ -42,31 +42,46 @@ export interface LogCheck {
 }
 
 export function checkLog(files: FileSystem, directory: string): LogCheck {
-  return new Checker(files, directory).run();
+  return new Checker(files, directory, true).run();
 }
 
-interface Gap {
+const LOSSES_TOLD = 20;
+
+/** What damage to one journal file has cost, in words. */
+export function lostIn(files: FileSystem, directory: string, sequence: number): string {
+  const lost = new Checker(files, directory, false).lostIn(sequence);
+  if (lost.length === 0) return 'no offsets of acknowledged records are known to be lost';
+  const more = lost.length > LOSSES_TOLD ? [`${lost.length - LOSSES_TOLD} more ranges`] : [];
+  return `lost: ${[...lost.slice(0, LOSSES_TOLD), ...more].join(', ')}`;
+}
+
+interface Loss {
   readonly partitionId: number;
   readonly from: number;
   readonly to: number;
   readonly path: string;
+  /** Of the damaged batch, or of the first thing behind what is missing. */
   readonly position: number;
+  readonly isMissing: boolean;
 }
 
 class Checker {
   private readonly files: FileSystem;
   private readonly directory: string;
+  /** False: begins in the middle of the log. */
+  private readonly isWhole: boolean;
   private readonly findings: LogFinding[] = [];
-  private readonly gaps: Gap[] = [];
+  private readonly losses: Loss[] = [];
   /** Next offset of each partition number. */
   private readonly ends = new Map<number, number>();
   private readonly states = new StateTables();
   private frames = 0;
   private bytes = 0;
 
-  constructor(files: FileSystem, directory: string) {
+  constructor(files: FileSystem, directory: string, isWhole: boolean) {
     this.files = files;
     this.directory = directory;
+    this.isWhole = isWhole;
   }
 
   run(): LogCheck {
@@ -83,8 +98,20 @@ class Checker {
       if (journal.some(file => file.sequence === sequence)) continue;
       this.add(journalPath(this.directory, sequence), 0, 'damage', 'the manifest lists this file, and it is missing');
     }
-    this.reportGaps();
+    for (const { text, loss } of this.kept()) {
+      const { isMissing, path, position } = loss;
+      this.add(path, position, 'damage', isMissing ? `${text} are missing before this place` : `${text} are damaged`);
+    }
     return { files: journal.length, frames: this.frames, bytes: this.bytes, findings: this.findings };
+  }
+
+  lostIn(sequence: number): string[] {
+    const journal = journalFiles(this.files, this.directory);
+    const before = journal.findLast(file => file.sequence < sequence);
+    const behind = journal.find(file => file.sequence > sequence);
+    const damaged = journal.find(file => file.sequence === sequence);
+    for (const file of [before, damaged, behind]) if (file) this.checkFile(file.path, file.sequence, false, -1, true);
+    return this.kept().map(({ text }) => text);
   }
 
   private checkManifest(): Manifest | undefined {
@@ -96,8 +123,9 @@ class Checker {
   }
 
   private checkFile(path: string, sequence: number, isNewest: boolean, end: number, isListed: boolean): void {
-    const file = this.files.open(path, 'read');
+    let file: File | undefined;
     try {
+      file = openJournal(this.files, path);
       const reader = new WindowReader(file);
       this.bytes += reader.size;
       let walk = walkFrames(reader, sequence);
@@ -115,61 +143,70 @@ class Checker {
         walk = { ...walk, frames, end: rest.end };
         ({ defect } = rest);
       }
-      this.checkFooter(path, sequence, reader, end);
+      this.checkFooter(path, reader, end);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      this.add(path, Number(error.details['position']), 'damage', error.message);
     } finally {
-      file.close();
+      file?.close();
     }
   }
 
   private visit(path: string, reader: WindowReader, frames: readonly FramePlace[]): void {
     this.frames += frames.length;
     for (const frame of frames) {
-      const defect = bodyDefect(reader, frame);
-      if (defect !== undefined) this.add(path, frame.position, 'damage', defect);
-      forEachEntry(reader, frame, (entry, position) => this.follow(entry, path, position));
+      for (const { entry, position } of damagedBatches(reader, frame)) {
+        const { baseOffset: from, lastOffset: to, partitionId } = entry;
+        this.losses.push({ partitionId, from, to, path, position, isMissing: false });
+      }
+      for (const { entry, position } of entriesOf(reader, frame)) {
+        if (entry.kind === 'state') this.states.apply(entry);
+        else if (entry.kind === 'append') {
+          this.expect(entry.partitionId, entry.baseOffset, path, position);
+          this.ends.set(entry.partitionId, entry.lastOffset + 1);
+        } else {
+          for (const { history, id } of decodeCheckpoint(entry.bytes)) this.expect(id, history.end, path, position);
+        }
+      }
     }
   }
 
-  private follow(entry: FrameEntry, path: string, position: number): void {
-    if (entry.kind === 'state') this.states.apply(entry);
-    else if (entry.kind === 'append') {
-      this.expect(entry.partitionId, entry.baseOffset, path, position);
-      this.ends.set(entry.partitionId, entry.lastOffset + 1);
-    } else {
-      for (const { end, id } of decodeCheckpoint(entry.bytes)) this.expect(id, end, path, position);
-    }
-  }
-
+  /** The partition has come to `offset`, says what stands at the place. */
   private expect(partitionId: number, offset: number, path: string, position: number): void {
-    const from = this.ends.get(partitionId) ?? 0;
-    if (offset <= from) return;
-    this.gaps.push({ partitionId, from, to: offset - 1, path, position });
+    const from = this.ends.get(partitionId) ?? (this.isWhole ? 0 : offset);
+    if (offset < from) return;
+    if (offset > from) this.losses.push({ partitionId, from, to: offset - 1, path, position, isMissing: true });
     this.ends.set(partitionId, offset);
   }
 
-  private checkFooter(path: string, sequence: number, reader: WindowReader, end: number): void {
-    const index = new FileIndex(sequence, path, 0);
-    if (!readFooter(index, reader.file)) {
+  private checkFooter(path: string, reader: WindowReader, end: number): void {
+    const footer = readDirectory(reader.file);
+    if (!footer) {
       if (end >= 0 && reader.size > end) this.add(path, end, 'rebuildable', 'the footer cannot be read');
       return;
     }
-    for (const [partitionId, part] of index.parts) {
-      if (readEntries(part, reader.file)) continue;
-      const position = part.stored!.position;
-      this.add(path, position, 'rebuildable', `the footer’s entries of partition number ${partitionId} do not match`);
+    for (const row of footer.directory.rows()) {
+      this.expect(row.partitionId, row.end, path, footer.end);
+      this.checkEntries(path, reader, row);
     }
   }
 
-  private reportGaps(): void {
+  private checkEntries(path: string, reader: WindowReader, row: Row): void {
+    if (row.entriesCount === 0 || readEntries(row, reader.file)) return;
+    const reason = `the footer’s entries of partition number ${row.partitionId} do not match`;
+    this.add(path, row.entriesPosition, 'rebuildable', reason);
+  }
+
+  /** Losses of records that would still be there. */
+  private kept(): { readonly loss: Loss; readonly text: string }[] {
     const topics = new Topics(this.states, { float: () => 0, bytes: length => new Uint8Array(length) }, async () => {});
     topics.restore();
-    for (const { partitionId, path, position, to, from } of this.gaps) {
-      const partition = topics.partitions.get(partitionId);
-      if (!partition || to < partition.startOffset) continue;
-      const first = Math.max(from, partition.startOffset);
-      const name = `${partition.topic.name}/${partition.index}`;
-      this.add(path, position, 'damage', `offsets ${first} to ${to} of ${name} are missing before this place`);
-    }
+    return this.losses.flatMap(loss => {
+      const partition = topics.partitions.get(loss.partitionId);
+      if (!partition || loss.to < partition.startOffset) return [];
+      const from = Math.max(loss.from, partition.startOffset);
+      return [{ loss, text: `offsets ${from} to ${loss.to} of ${partition.topic.name}/${partition.index}` }];
+    });
   }
 
   private add(path: string, position: number, kind: LogFinding['kind'], reason: string): void {

@@ -3,7 +3,7 @@
  * follow it as STATE entries of the same frame, so that file and later ones are all that a start replays.
  *
  *   checkpoint  count u32 · partition*
- *   partition   id u32 · end offset i64 · producers u32 · producer*
+ *   partition   id u32 · end offset i64 · bytes i64 · newest timestamp i64 · producers u32 · producer*
  *   producer    id i64 · epoch i16 · expected sequence i32 · batches u8 · batch*
  *   batch       first sequence u32 · last sequence u32 · base offset i64 · max timestamp i64
  *
@@ -11,16 +11,17 @@
  * I1 it shows what is synced: it is made when no frame is under way.
  */
 import { asBuffer, readInt64, writeInt64 } from './bytes.ts';
+import type { History } from './file-index.ts';
 import type { Partition } from './partition.ts';
 import type { SeenBatch, StoredProducer } from './producer-state.ts';
 
-const PARTITION_BYTES = 16;
+const PARTITION_BYTES = 32;
 const PRODUCER_BYTES = 15;
 const BATCH_BYTES = 24;
 
 export interface StoredPartition {
   readonly id: number;
-  readonly end: number;
+  readonly history: History;
   readonly producers: readonly StoredProducer[];
 }
 
@@ -33,8 +34,11 @@ export function encodeCheckpoint(partitions: readonly Partition[]): Uint8Array {
   let p = bytes.writeUInt32BE(partitions.length, 0);
   partitions.forEach((partition, i) => {
     bytes.writeUInt32BE(partition.id, p);
-    writeInt64(bytes, partition.syncedEnd, p + 4);
-    bytes.writeUInt32BE(stored[i]!.length, p + 12);
+    const { bytes: appended, end, newest } = partition.history;
+    writeInt64(bytes, end, p + 4);
+    writeInt64(bytes, appended, p + 12);
+    writeInt64(bytes, newest, p + 20);
+    bytes.writeUInt32BE(stored[i]!.length, p + 28);
     p += PARTITION_BYTES;
     for (const producer of stored[i]!) p = encodeProducer(bytes, p, producer);
   });
@@ -80,9 +84,9 @@ export function decodeCheckpoint(checkpoint: Uint8Array): StoredPartition[] {
   };
   return Array.from({ length: bytes.readUInt32BE(0) }, () => {
     const id = bytes.readUInt32BE(p);
-    const end = readInt64(bytes, p + 4);
-    const count = bytes.readUInt32BE(p + 12);
+    const history = { end: readInt64(bytes, p + 4), bytes: readInt64(bytes, p + 12), newest: readInt64(bytes, p + 20) };
+    const count = bytes.readUInt32BE(p + 28);
     p += PARTITION_BYTES;
-    return { id, end, producers: Array.from({ length: count }, producer) };
+    return { id, history, producers: Array.from({ length: count }, producer) };
   });
 }

@@ -4,7 +4,8 @@
  *   add ─► pending ─► frame under way (commit thread: write, sync) ─► applied: index, states, synced ends, answers
  *
  * A file that has reached its size gets its footer, and the next frame begins a new one with a checkpoint in front of its
- * own entries. One job is under way at a time: a frame, a footer or a manifest.
+ * own entries. When writing pauses, an empty frame follows, the full stop (frame.ts). One job is under way at a time: a
+ * frame, a footer or a manifest.
  *
  * Invariants
  * I1 units are applied in the order in which they were added.
@@ -13,10 +14,10 @@
  *    again once when the reserve has made space.
  * I4 lsn and manifest generation count what is durable: a failed attempt's number is used again.
  */
-import { type Io, type MillraceError, messageOf, type Thread } from '../base/index.ts';
+import { type Io, type MillraceError, messageOf, type Thread, type Timer } from '../base/index.ts';
 import type { CommitJob, CommitReport } from './commit-thread.ts';
 import { logErrors } from './errors.ts';
-import { FileIndex } from './file-index.ts';
+import { FileIndex, type History } from './file-index.ts';
 import { encodeFooter, type Footer } from './footer.ts';
 import { encodeFileHeader, FILE_HEADER_BYTES, FrameBuilder } from './frame.ts';
 import { journalPath } from './journal-reader.ts';
@@ -30,7 +31,8 @@ export interface AppendPart {
   readonly batch: Uint8Array;
   readonly baseOffset: number;
   readonly lastOffset: number;
-  readonly maxTimestamp: number;
+  /** See `Entries`. */
+  readonly time: number;
   /** -1 when the producer is not idempotent. */
   readonly producerId: number;
   readonly producerEpoch: number;
@@ -52,10 +54,12 @@ export interface CommitterHost {
   readonly fileBytesMax: number;
   readonly states: StateTables;
   checkpoint(): Uint8Array;
+  /** What every partition that exists has had so far. */
+  histories(): Iterable<readonly [number, History]>;
   /** Files that the log consists of, ascending; the active one is added with its first frame. */
   files(): readonly FileIndex[];
   addFile(file: FileIndex): void;
-  sealed(file: FileIndex): void;
+  sealed(file: FileIndex, footer: Footer): void;
   /** The store takes no more writes; `isFull` when only space is missing. True when space has been made. */
   refused(error: MillraceError, isFull: boolean): boolean;
 }
@@ -68,6 +72,9 @@ export interface CommitStats {
   syncMs: number;
   lastSyncMs: number;
 }
+
+/** A pause of this length gets its full stop. */
+const PAUSE_MS = 200;
 
 type Flight =
   | {
@@ -93,6 +100,12 @@ export class Committer {
   /** The active file's place on disk is made by the next frame. */
   private isFileNew = true;
   private isRollWanted = false;
+  /** Bytes of the active file's header and first frame. */
+  private headBytes = 0;
+  /** Of the job under way. */
+  private manifestBytes = 0;
+  private hasFullStop = true;
+  private pause: Timer | undefined;
   private isClosing = false;
   private writable: (() => void)[] = [];
   private manifestWaiters: (() => void)[] = [];
@@ -160,6 +173,7 @@ export class Committer {
       }
     }
     this.isClosing = true;
+    this.pause?.cancel();
     this.thread.post('close');
     await this.thread.stop();
   }
@@ -177,20 +191,38 @@ export class Committer {
       this.staging.reset();
       this.post(0, this.encodeManifest());
     } else if (this.pending.length > 0) {
-      const isDue = this.isRollWanted || this.file.endPosition >= this.host.fileBytesMax;
-      if (!this.isFileNew && isDue) this.seal(false);
-      else this.startFrame();
+      if (!this.isFileNew && (this.isRollWanted || this.isFileFull)) this.seal(false);
+      else this.startFrame(this.takePending());
     } else if (this.idle.length > 0) {
       const waiting = this.idle;
       this.idle = [];
       for (const wake of waiting) wake();
+    } else if (!this.hasFullStop && !this.pause && !this.isClosing) {
+      this.pause = this.io.clock.after(PAUSE_MS, () => this.paused(), { background: true });
     }
   }
 
-  private startFrame(): void {
-    const { file, isFileNew, staging } = this;
+  /** As much as it takes, and no less than its checkpoint: however large the state, it is not most of what is written. */
+  private get isFileFull(): boolean {
+    const bytes = this.file.endPosition;
+    return bytes >= this.host.fileBytesMax && bytes >= 2 * this.headBytes;
+  }
+
+  private paused(): void {
+    this.pause = undefined;
+    if (!this.flight && this.pending.length === 0 && !this.isFileNew && !this.isClosing) this.startFrame([]);
+  }
+
+  private takePending(): readonly Unit[] {
     const units = this.pending;
     this.pending = [];
+    this.pause?.cancel();
+    this.pause = undefined;
+    return units;
+  }
+
+  private startFrame(units: readonly Unit[]): void {
+    const { file, isFileNew, staging } = this;
     staging.reset();
     if (isFileNew) encodeFileHeader(staging.buffer, staging.reserve(FILE_HEADER_BYTES), file.sequence, this.now());
     const start = staging.length;
@@ -205,8 +237,8 @@ export class Committer {
     }
     const appends = appendsOf(units);
     for (const append of appends) {
-      const { baseOffset, batch, lastOffset, maxTimestamp, partition } = append;
-      builder.append(partition.id, lastOffset - baseOffset, maxTimestamp, batch, append);
+      const { baseOffset, batch, lastOffset, partition, time } = append;
+      builder.append(partition.id, lastOffset - baseOffset, time, batch, append);
     }
     const bodiesPosition = position + builder.finish(file.sequence, this.lsn + 1, position);
     staging.addOwn(isFileNew ? 0 : start, staging.length);
@@ -221,7 +253,7 @@ export class Committer {
 
   /** Writes the footer. `isLast` says in the manifest that the file ends here. */
   private seal(isLast: boolean): void {
-    const footer = encodeFooter(this.file);
+    const footer = encodeFooter(this.file, this.host.histories());
     this.flight = { kind: 'seal', footer };
     this.staging.reset();
     this.staging.add(footer.bytes);
@@ -239,6 +271,7 @@ export class Committer {
       memories: staging.takeUnannounced(),
       manifest,
     };
+    this.manifestBytes = manifest?.bytes.length ?? 0;
     this.thread.post(job);
   }
 
@@ -262,14 +295,19 @@ export class Committer {
     if (!flight) return;
     this.flight = undefined;
     if (report.isDone) {
+      this.stats.writtenBytes += this.manifestBytes;
       this.stats.syncMs += report.syncMs;
       this.stats.lastSyncMs = report.syncMs;
       if (flight.kind === 'frame') this.apply(flight);
       else if (flight.kind === 'seal') this.sealed(flight.footer);
       else this.generation++;
       if (flight.kind === 'manifest') for (const done of flight.done) done();
+    } else if (flight.kind === 'frame' && flight.units.length === 0 && !report.isFatal) {
+      // No space for a full stop: what comes next will tell.
+      this.hasFullStop = true;
     } else if (flight.kind === 'seal' && !report.isFatal) {
-      // No space for the footer: the file does without, its entries stay in memory.
+      // No space for the footer: the file does without, what it would say stays in memory.
+      this.file.directory = flight.footer.directory;
       this.beginFile();
     } else this.refused(flight, report);
     this.next();
@@ -278,8 +316,7 @@ export class Committer {
   private sealed(footer: Footer): void {
     const { file } = this;
     this.stats.writtenBytes += footer.bytes.length;
-    for (const [id, stored] of footer.stored) file.parts.get(id)!.stored = stored;
-    this.host.sealed(file);
+    this.host.sealed(file, footer);
     this.beginFile();
   }
 
@@ -287,6 +324,7 @@ export class Committer {
     this.file = this.newFile(this.file.sequence + 1);
     this.isFileNew = true;
     this.isRollWanted = false;
+    this.hasFullStop = true;
   }
 
   private apply(flight: Extract<Flight, { kind: 'frame' }>): void {
@@ -300,12 +338,15 @@ export class Committer {
     if (this.isFileNew) {
       this.isFileNew = false;
       this.generation++;
+      this.headBytes = flight.bodiesPosition;
       this.host.addFile(file);
     }
+    this.hasFullStop = units.length === 0;
     let position = flight.bodiesPosition;
-    for (const { baseOffset, batch, lastOffset, maxTimestamp, partition, producerId } of appends) {
-      if (partition.files.at(-1) !== file) partition.files.push(file);
-      file.add(partition.id, baseOffset, lastOffset, position, batch.length, maxTimestamp);
+    for (const { baseOffset, batch, lastOffset, partition, producerId, time } of appends) {
+      const part = file.partOf(partition.id, () => partition.history);
+      part.add(baseOffset, lastOffset, position, batch.length, time);
+      partition.appended(batch.length, time);
       if (producerId >= 0) partition.producers.markSynced(producerId);
       position += batch.length;
       this.pendingBytes -= batch.length;
@@ -360,7 +401,7 @@ export class Committer {
   }
 
   private newFile(sequence: number): FileIndex {
-    return new FileIndex(sequence, journalPath(this.host.directory, sequence), 0);
+    return new FileIndex(sequence, journalPath(this.host.directory, sequence), 0, new Map());
   }
 
   private now(): number {

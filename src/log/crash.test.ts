@@ -5,93 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Clock, InlineThreads, type Io, type Network, SeededRandom, type Timer } from '../base/index.ts';
+import { SeededRandom } from '../base/index.ts';
 import { SimDisk } from '../testing/sim/disk.ts';
-import { RecordBatchBuilder, RecordCursor } from '../wire/records/index.ts';
+import { type ManualIo, settle } from '../testing/sim/manual-io.ts';
+import { batchOf, recordsOf } from '../testing/sim/records.ts';
 import { checkLog } from './check.ts';
-import { main as commitThread } from './commit-thread.ts';
-import { Log, type LogSettings } from './log.ts';
+import type { Log } from './log.ts';
+import { DIRECTORY, openLog, simIo } from './log-cases.ts';
 import type { Partition } from './partition.ts';
-
-class ManualClock implements Clock {
-  time = 1_700_000_000_000;
-  private timers: { readonly due: number; readonly callback: () => void }[] = [];
-
-  now(): number {
-    return this.time;
-  }
-
-  monotonic(): number {
-    return this.time;
-  }
-
-  after(ms: number, callback: () => void): Timer {
-    const timer = { due: this.time + ms, callback };
-    this.timers.push(timer);
-    return {
-      cancel: () => {
-        this.timers = this.timers.filter(other => other !== timer);
-      },
-    };
-  }
-
-  /** Lets time pass and everything that follows from it happen. */
-  async pass(ms: number): Promise<void> {
-    const end = this.time + ms;
-    for (;;) {
-      const next = this.timers.filter(({ due }) => due <= end).sort((a, b) => a.due - b.due)[0];
-      if (!next) break;
-      this.timers = this.timers.filter(other => other !== next);
-      this.time = Math.max(this.time, next.due);
-      next.callback();
-      await settle();
-    }
-    this.time = end;
-  }
-}
-
-/** Everything that needs no timer has happened. */
-function settle(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve));
-}
-
-const NO_NETWORK: Network = {
-  connect: () => Promise.reject(new Error('no network')),
-  listen: () => Promise.reject(new Error('no network')),
-  request: () => Promise.reject(new Error('no network')),
-};
-
-interface SimIo extends Io {
-  readonly clock: ManualClock;
-  readonly files: SimDisk;
-}
-
-function simIo(disk = new SimDisk(), seed = 1): SimIo {
-  const threads = new InlineThreads({ 'commit-thread': commitThread });
-  const io = { clock: new ManualClock(), files: disk, random: new SeededRandom(seed), network: NO_NETWORK, threads };
-  threads.io = io;
-  return io;
-}
-
-const DIRECTORY = '/data';
-
-function openLog(io: SimIo, settings: Partial<LogSettings> = {}): Promise<Log> {
-  return Log.open(io, { directory: DIRECTORY, reserveBytes: 0, ...settings });
-}
-
-function batch(
-  values: readonly string[],
-  producer: { id?: number; epoch?: number; sequence?: number } = {},
-  time = 1_000,
-): Uint8Array {
-  const builder = new RecordBatchBuilder();
-  for (const value of values) builder.append(time, null, Buffer.from(value));
-  return builder.finish({
-    producerId: producer.id ?? -1,
-    producerEpoch: producer.epoch ?? (producer.id === undefined ? -1 : 0),
-    baseSequence: producer.sequence ?? -1,
-  });
-}
 
 const SETTINGS = { fileBytesMax: 1_200, unlinkDelayMs: 60_000, reserveBytes: 2_000 };
 const ROUNDS = 16;
@@ -114,7 +35,7 @@ class Promises {
 }
 
 /** Whatever it does stops at the crash; errors after that are expected, before it they are not. */
-async function work(io: SimIo, promises: Promises, rounds: number): Promise<void> {
+async function work(io: ManualIo, promises: Promises, rounds: number): Promise<void> {
   const log = await openLog(io, SETTINGS);
   if (promises.clusterId === '') promises.clusterId = log.clusterId;
   assert.equal(log.clusterId, promises.clusterId);
@@ -130,11 +51,11 @@ async function work(io: SimIo, promises: Promises, rounds: number): Promise<void
     const state = promises.state + 1;
     promises.stateAsked = Math.max(promises.stateAsked, state);
     await Promise.all([
-      log.append(plain, batch([value])).then(({ baseOffset }) => {
+      log.append(plain, batchOf([value])).then(({ baseOffset }) => {
         assert.ok(!promises.plain.has(baseOffset), 'an acknowledged offset was given out again');
         promises.plain.set(baseOffset, value);
       }),
-      log.append(produced, batch([`sequence ${sequence}`], { id: PRODUCER, sequence })).then(() => {
+      log.append(produced, batchOf([`sequence ${sequence}`], { id: PRODUCER, sequence })).then(() => {
         promises.produced = sequence + 1;
       }),
       log.change([{ table: 'test', key: 'state', value: Buffer.from(String(state)) }]).then(() => {
@@ -155,29 +76,13 @@ async function moveStart(log: Log, partition: Partition, promises: Promises): Pr
   promises.start = promises.startAsked;
 }
 
-function values(log: Log, partition: Partition): [number, string][] {
-  const result: [number, string][] = [];
-  let offset = partition.startOffset;
-  while (offset < partition.syncedEnd) {
-    for (const bytes of log.read(partition, offset, 1)) {
-      const cursor = new RecordCursor().open(bytes);
-      while (cursor.advance()) {
-        const value = cursor.bytes.subarray(cursor.valueStart, cursor.valueStart + cursor.valueLength);
-        result.push([cursor.offset, Buffer.from(value).toString()]);
-      }
-    }
-    offset = result.at(-1)![0] + 1;
-  }
-  return result;
-}
-
 function verify(log: Log, promises: Promises): void {
   const topic = log.topic('', 't');
   assert.ok(topic || !promises.hasTopic, 'an acknowledged topic is gone');
   if (!topic) return;
   const [plain, produced] = topic.partitions as [Partition, Partition];
   assert.ok(plain.startOffset >= promises.start && plain.startOffset <= promises.startAsked);
-  const found = values(log, plain);
+  const found = recordsOf(log, plain).map(({ offset, value }) => [offset, value] as const);
   const byOffset = new Map(found);
   for (const [offset, value] of promises.plain) {
     if (offset >= plain.startOffset) assert.equal(byOffset.get(offset), value, `offset ${offset}`);
@@ -188,7 +93,7 @@ function verify(log: Log, promises: Promises): void {
     [...new Set(order)].sort((a, b) => a - b),
     'each value once, in order',
   );
-  const sequences = values(log, produced).map(([, value]) => value);
+  const sequences = recordsOf(log, produced).map(({ value }) => value);
   assert.ok(sequences.length >= promises.produced && sequences.length <= promises.producing);
   assert.deepEqual(
     sequences,
@@ -290,7 +195,7 @@ test('a disk that fails in background work ends writing and says so; nothing is 
   const fatal: string[] = [];
   log.onFatal = error => fatal.push(error.code);
   disk.capacity = disk.usedBytes;
-  await assert.rejects(log.append(topic.partitions[0]!, batch(['x'.repeat(200_000)])));
+  await assert.rejects(log.append(topic.partitions[0]!, batchOf(['x'.repeat(200_000)])));
   disk.capacity = Number.POSITIVE_INFINITY;
   const open = disk.open.bind(disk);
   disk.open = (path, mode) => {
@@ -299,5 +204,5 @@ test('a disk that fails in background work ends writing and says so; nothing is 
   };
   await io.clock.pass(5_000);
   assert.deepEqual(fatal, ['MR5010']);
-  await assert.rejects(log.append(topic.partitions[0]!, batch(['y'])), { code: 'MR5010' });
+  await assert.rejects(log.append(topic.partitions[0]!, batchOf(['y'])), { code: 'MR5010' });
 });

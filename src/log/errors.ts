@@ -19,13 +19,14 @@ export const logErrors = defineErrors({
   },
   damaged: {
     code: 'MR5003',
-    text: 'damage in {file} at byte {position}: {reason}',
+    text: 'damage in {file} at byte {position}: {reason}; {lost}',
+    kafka: 2,
     exit: 1,
     help: 'This is no torn tail, so nothing was cut. Run `millrace log check`, restore the file from a copy if there is one.',
   },
   corruptRead: {
     code: 'MR5004',
-    text: 'stored batch of {topic}/{partition} at offset {offset} does not match its index: {reason}',
+    text: 'damage in {file} at byte {position}: the batch of {topic}/{partition} at offset {offset} is not what was written: {reason}',
     kafka: 2,
     help: 'Run `millrace log check` on the data directory; the batch is not served.',
   },
@@ -81,5 +82,18 @@ export const logErrors = defineErrors({
     text: 'offsets {from} to {to} of {topic}/{partition} are missing from the journal, expected near {file}',
     exit: 1,
     help: 'A journal file was removed or cut. Run `millrace log check`, restore the file from a copy if there is one.',
+  },
+  unreadable: {
+    code: 'MR5013',
+    text: '{file} cannot be read at byte {position}: {reason}',
+    kafka: 56,
+    exit: 1,
+    help: 'Check the disk (its kernel messages, its health) and the permissions of the data directory.',
+  },
+  otherFormat: {
+    code: 'MR5014',
+    text: '{file} has format {format}, which this version does not read',
+    exit: 1,
+    help: 'Start the version of Millrace that wrote it, or begin with another data directory.',
   },
 });

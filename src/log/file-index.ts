@@ -1,54 +1,58 @@
 /**
- * The index of one journal file: for each partition the batches that lie in it.
+ * What is known of one journal file.
  *
- *   part      what a partition has in a file: offsets, times, bytes, and its entries
- *   entries   five parallel arrays: base offset, last offset, position, length, max timestamp
+ *   part      what a partition has in the file, with its entries
+ *   before    what the partition had had when the file was begun
  *
  * Invariants
- * I1 entries of a part ascend in offset and do not overlap.
- * I2 parts stay in memory; the entries of a sealed file are read from its footer when needed (index-cache.ts).
+ * I1 the active file has its parts in memory and no directory. A sealed file has neither: the footer has them
+ *    (index-cache.ts). A sealed file whose footer is missing or damaged has both.
  */
-export class Entries {
-  readonly baseOffsets: number[] = [];
-  readonly lastOffsets: number[] = [];
-  readonly positions: number[] = [];
-  readonly lengths: number[] = [];
-  readonly maxTimestamps: number[] = [];
+import type { Directory } from './directory.ts';
+import { Entries } from './entries.ts';
 
-  get count(): number {
-    return this.baseOffsets.length;
-  }
-
-  add(baseOffset: number, lastOffset: number, position: number, length: number, maxTimestamp: number): void {
-    this.baseOffsets.push(baseOffset);
-    this.lastOffsets.push(lastOffset);
-    this.positions.push(position);
-    this.lengths.push(length);
-    this.maxTimestamps.push(maxTimestamp);
-  }
-
-  /** First entry whose last offset is at or behind `offset`; `count` when there is none. */
-  find(offset: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.lastOffsets[middle]! < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+/** What a partition has had so far, deleted records included. */
+export interface History {
+  readonly end: number;
+  readonly bytes: number;
+  /** Greatest timestamp; -1 when no record had one. */
+  readonly newest: number;
 }
 
-export interface Part {
-  firstOffset: number;
-  lastOffset: number;
-  maxTimestamp: number;
-  bytes: number;
-  entriesCount: number;
-  entries: Entries | undefined;
-  /** Where the footer has the entries, and their crc; undefined when they are in memory only. */
-  stored: { readonly position: number; readonly crc: number } | undefined;
+export const NO_HISTORY: History = { end: 0, bytes: 0, newest: -1 };
+
+/** A partition's share of a file. */
+export interface Span {
+  readonly before: History;
+  /** Offset behind its last record. */
+  readonly end: number;
+  readonly bytes: number;
+  /** Greatest timestamp in it; -1 when no record has one. */
+  readonly newest: number;
+  /** Time at which its newest batch without timestamps was committed; 0 when all have some. */
+  readonly committed: number;
+}
+
+export class Part implements Span {
+  readonly before: History;
+  readonly entries = new Entries();
+  end: number;
+  bytes = 0;
+  newest = -1;
+  committed = 0;
+
+  constructor(before: History) {
+    this.before = before;
+    this.end = before.end;
+  }
+
+  add(baseOffset: number, lastOffset: number, position: number, length: number, time: number): void {
+    this.entries.add(baseOffset, lastOffset, position, length, time);
+    this.end = lastOffset + 1;
+    this.bytes += length;
+    if (time >= 0) this.newest = Math.max(this.newest, time);
+    else this.committed = Math.max(this.committed, -time);
+  }
 }
 
 export class FileIndex {
@@ -56,39 +60,26 @@ export class FileIndex {
   readonly path: string;
   /** End of the frames; the footer begins here in a sealed file. */
   endPosition: number;
-  readonly parts = new Map<number, Part>();
+  parts: Map<number, Part> | undefined;
+  directory: Directory | undefined;
+  /** A partition that needs the file, as far as is known, and the end of its share. */
+  needed: { readonly partitionId: number; readonly end: number } | undefined;
 
-  constructor(sequence: number, path: string, endPosition: number) {
+  constructor(sequence: number, path: string, endPosition: number, parts?: Map<number, Part>) {
     this.sequence = sequence;
     this.path = path;
     this.endPosition = endPosition;
+    this.parts = parts;
   }
 
-  add(
-    partitionId: number,
-    baseOffset: number,
-    lastOffset: number,
-    position: number,
-    length: number,
-    maxTimestamp: number,
-  ): void {
+  /** The partition's part in memory, made when it has none. */
+  partOf(partitionId: number, before: () => History): Part {
+    this.parts ??= new Map();
     let part = this.parts.get(partitionId);
     if (!part) {
-      part = {
-        firstOffset: baseOffset,
-        lastOffset,
-        maxTimestamp,
-        bytes: 0,
-        entriesCount: 0,
-        entries: new Entries(),
-        stored: undefined,
-      };
+      part = new Part(before());
       this.parts.set(partitionId, part);
     }
-    part.lastOffset = lastOffset;
-    part.maxTimestamp = Math.max(part.maxTimestamp, maxTimestamp);
-    part.bytes += length;
-    part.entriesCount++;
-    part.entries!.add(baseOffset, lastOffset, position, length, maxTimestamp);
+    return part;
   }
 }

@@ -2,12 +2,12 @@
  * Frames of a journal file: one for each group commit.
  *
  *   file    header (32 bytes) · frame* · [footer, see footer.ts]
- *   header  "MRJ1" · format u32 = 2 · file sequence u32 · zero u32 · created i64 (ms) · zero u32 · crc u32 of the 28 bytes before
+ *   header  "MRJ1" · format u32 = 3 · file sequence u32 · zero u32 · created i64 (ms) · zero u32 · crc u32 of the 28 bytes before
  *   frame   head (40 bytes) · table · bodies
  *   head     0 "MRFR" · 4 crc u32 · 8 file sequence u32 · 12 table bytes u32 · 16 entries u32 · 20 body bytes u32
  *           24 lsn i64 · 32 position in the file i64
  *   table   entry*: kind u8 · …
- *     1 APPEND      partition u32 · last offset delta u32 · max timestamp i64 · length u32 · first 21 bytes of the batch
+ *     1 APPEND      partition u32 · last offset delta u32 · time i64 (entries.ts) · length u32 · first 21 bytes of the batch
  *     2 PRODUCED    as APPEND · producer id i64 · epoch i16 · base sequence i32: a batch of an idempotent producer
  *     3 STATE       table name, key, value: each length i32 · bytes; the value's length is -1 when the key is deleted
  *     4 CHECKPOINT  length i32 · bytes, see checkpoint.ts; first entry of a file, all state tables follow it
@@ -18,7 +18,10 @@
  * that crc among them, stand in the table. So every byte is summed once, and recovery reads tables only, but for the
  * last frame.
  *
- * Written: format 2. Read: format 2.
+ * A frame may be empty: a full stop. It says that the frame before it is whole, so that damage to that one is never taken
+ * for a torn tail once writing has paused.
+ *
+ * Written: format 3. Read: format 3.
  *
  * Invariants
  * I1 frames of a file follow each other without gaps, their lsn counts up by one.
@@ -35,7 +38,7 @@ export const BATCH_PREFIX_BYTES = 21;
 const FILE_MAGIC = 0x4d524a31;
 const FRAME_MAGIC = 0x4d524652;
 export const FRAME_MAGIC_TEXT = 'MRFR';
-const FORMAT = 2;
+const FORMAT = 3;
 
 const APPEND = 1;
 const PRODUCED = 2;
@@ -49,7 +52,8 @@ export interface AppendEntry {
   readonly partitionId: number;
   readonly baseOffset: number;
   readonly lastOffset: number;
-  readonly maxTimestamp: number;
+  /** See `Entries`. */
+  readonly time: number;
   readonly length: number;
   readonly prefix: Uint8Array;
   /** -1 when the producer is not idempotent. */
@@ -72,17 +76,18 @@ export function encodeFileHeader(target: Buffer, at: number, sequence: number, c
   target.writeUInt32BE(crc32c(target.subarray(at, at + 28)), at + 28);
 }
 
-/** The file's sequence, or why the header is none. */
-export function decodeFileHeader(bytes: Uint8Array): { readonly sequence: number } | { readonly defect: string } {
+/** The file's sequence, or why the header is none; with `format` when another version wrote it. */
+export function decodeFileHeader(
+  bytes: Uint8Array,
+): { readonly sequence: number } | { readonly defect: string; readonly format?: number } {
   const buffer = asBuffer(bytes);
   if (buffer.length < FILE_HEADER_BYTES) return { defect: 'shorter than a file header' };
   if (buffer.readUInt32BE(0) !== FILE_MAGIC) return { defect: 'no journal file' };
   if (crc32c(buffer.subarray(0, 28)) !== buffer.readUInt32BE(28)) {
     return { defect: 'the file header’s crc does not match' };
   }
-  if (buffer.readUInt32BE(4) !== FORMAT) {
-    return { defect: `format ${buffer.readUInt32BE(4)}, this version reads ${FORMAT}` };
-  }
+  const format = buffer.readUInt32BE(4);
+  if (format !== FORMAT) return { defect: `format ${format}, this version reads ${FORMAT}`, format };
   return { sequence: buffer.readUInt32BE(8) };
 }
 
@@ -101,7 +106,7 @@ export class FrameBuilder {
   append(
     partitionId: number,
     lastOffsetDelta: number,
-    maxTimestamp: number,
+    time: number,
     batch: Uint8Array,
     producer: { readonly producerId: number; readonly producerEpoch: number; readonly baseSequence: number },
   ): void {
@@ -111,7 +116,7 @@ export class FrameBuilder {
     buffer[p] = isProduced ? PRODUCED : APPEND;
     buffer.writeUInt32BE(partitionId, p + 1);
     buffer.writeUInt32BE(lastOffsetDelta, p + 5);
-    writeInt64(buffer, maxTimestamp, p + 9);
+    writeInt64(buffer, time, p + 9);
     buffer.writeUInt32BE(batch.length, p + 17);
     buffer.set(batch.subarray(0, BATCH_PREFIX_BYTES), p + 21);
     if (isProduced) {
@@ -236,7 +241,7 @@ function decodeAppend(buffer: Buffer, p: number, isProduced: boolean): AppendEnt
     partitionId: buffer.readUInt32BE(p + 1),
     baseOffset,
     lastOffset: baseOffset + buffer.readUInt32BE(p + 5),
-    maxTimestamp: readInt64(buffer, p + 9),
+    time: readInt64(buffer, p + 9),
     length: buffer.readUInt32BE(p + 17),
     prefix,
     producerId: isProduced ? readInt64(buffer, p + APPEND_BYTES) : -1,

@@ -4,5 +4,5 @@ export { logErrors } from './errors.ts';
 export { type Append, type BatchOwner, LOG_DEFAULTS, Log, type LogSettings } from './log.ts';
 export { Partition, Topic } from './partition.ts';
 export type { AppendResult } from './producer-state.ts';
-export type { Extent, TimedOffset } from './reads.ts';
+export type { Extent, Segment, TimedOffset } from './reads.ts';
 export type { StateChange, StateTables } from './state-tables.ts';

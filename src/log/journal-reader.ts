@@ -7,11 +7,14 @@
  *    batches match their crc: frames before were synced before the next was written.
  * I2 lengths found in a file are compared with its size before memory is asked for.
  */
-import type { File, FileSystem } from '../base/index.ts';
+import { assert, type File, type FileSystem, messageOf } from '../base/index.ts';
 import { BatchHeader } from '../wire/records/index.ts';
-import { FileIndex } from './file-index.ts';
-import { readFooter } from './footer.ts';
+import { decodeCheckpoint } from './checkpoint.ts';
+import { logErrors } from './errors.ts';
+import { FileIndex, type History, NO_HISTORY } from './file-index.ts';
+import { readDirectory } from './footer.ts';
 import {
+  type AppendEntry,
   decodeEntries,
   decodeFileHeader,
   decodeFrameHead,
@@ -24,11 +27,15 @@ import {
 } from './frame.ts';
 
 const NAME = /^(\d{10})\.mrj$/;
-const WINDOW_BYTES = 64 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 const SCAN_BYTES = 1 << 20;
 
 export function journalPath(directory: string, sequence: number): string {
   return `${directory}/${String(sequence).padStart(10, '0')}.mrj`;
+}
+
+export function sequenceOf(path: string): number {
+  return Number.parseInt(path.slice(path.lastIndexOf('/') + 1), 10);
 }
 
 export function journalFiles(files: FileSystem, directory: string): { sequence: number; path: string }[] {
@@ -41,11 +48,33 @@ export function journalFiles(files: FileSystem, directory: string): { sequence: 
     .sort((a, b) => a.sequence - b.sequence);
 }
 
+/** A journal file to read from; what the disk refuses is told with file and position (MR5013). */
+export function openJournal(files: FileSystem, path: string): File {
+  const told = <T>(position: number, run: () => T): T => {
+    try {
+      return run();
+    } catch (error) {
+      throw logErrors.unreadable({ file: path, position, reason: messageOf(error) }, error);
+    }
+  };
+  const file = told(0, () => files.open(path, 'read'));
+  const refuse = (): never => assert(false, 'a journal file is open for reading only') as never;
+  return {
+    read: (target, offset, length, position) => told(position, () => file.read(target, offset, length, position)),
+    size: () => told(0, () => file.size()),
+    close: () => file.close(),
+    write: refuse,
+    sync: refuse,
+    truncate: refuse,
+  };
+}
+
 /** Reads small pieces out of one larger read. */
 export class WindowReader {
   readonly file: File;
   readonly size: number;
-  private window = new Uint8Array(0);
+  private buffer = new Uint8Array(0);
+  private window = this.buffer;
   private start = 0;
 
   constructor(file: File) {
@@ -61,14 +90,15 @@ export class WindowReader {
   }
 
   private load(position: number, length: number): void {
-    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - position)));
+    const wanted = Math.max(0, Math.min(length, this.size - position));
+    if (this.buffer.length < wanted) this.buffer = new Uint8Array(wanted);
     let filled = 0;
-    while (filled < bytes.length) {
-      const got = this.file.read(bytes, filled, bytes.length - filled, position + filled);
+    while (filled < wanted) {
+      const got = this.file.read(this.buffer, filled, wanted - filled, position + filled);
       if (got === 0) break;
       filled += got;
     }
-    this.window = bytes.subarray(0, filled);
+    this.window = this.buffer.subarray(0, filled);
     this.start = position;
   }
 }
@@ -86,18 +116,19 @@ export interface Walk {
   readonly limit: number;
   readonly defect: string | undefined;
   readonly hasFooter: boolean;
+  /** Of a file that another version wrote. */
+  readonly format?: number;
 }
 
 /** All complete frames of a file, in order, until the first defect. */
 export function walkFrames(reader: WindowReader, sequence: number): Walk {
   const header = decodeFileHeader(reader.read(0, FILE_HEADER_BYTES));
-  if ('defect' in header || header.sequence !== sequence) {
-    const defect = 'defect' in header ? header.defect : `the header says file ${header.sequence}`;
-    return { frames: [], end: 0, limit: reader.size, defect, hasFooter: false };
-  }
-  const footer = new FileIndex(sequence, '', 0);
-  const hasFooter = readFooter(footer, reader.file);
-  const limit = hasFooter ? footer.endPosition : reader.size;
+  const none = { frames: [], end: 0, limit: reader.size, hasFooter: false };
+  if ('defect' in header) return { ...none, ...header };
+  if (header.sequence !== sequence) return { ...none, defect: `the header says file ${header.sequence}` };
+  const footer = readDirectory(reader.file);
+  const hasFooter = footer !== undefined;
+  const limit = footer?.end ?? reader.size;
   const frames: FramePlace[] = [];
   const { defect: first, end } = walkFrom(reader, sequence, FILE_HEADER_BYTES, limit, frames);
   const last = frames.at(-1);
@@ -134,29 +165,38 @@ export function walkFrom(
 
 /** Why a frame's batches are not what its table says; undefined when they are. */
 export function bodyDefect(reader: WindowReader, frame: FramePlace): string | undefined {
-  let defect: string | undefined;
-  forEachEntry(reader, frame, (entry, at) => {
-    if (entry.kind !== 'append' || defect !== undefined) return;
-    const batch = reader.read(at, entry.length);
-    const header = new BatchHeader(batch);
+  for (const { entry, position } of damagedBatches(reader, frame)) {
+    return `the batch of partition number ${entry.partitionId} at offset ${entry.baseOffset} (byte ${position}) does not match its crc`;
+  }
+  return undefined;
+}
+
+/** Batches of an intact frame that are not what its table says. */
+export function* damagedBatches(
+  reader: WindowReader,
+  frame: FramePlace,
+): IterableIterator<{ readonly entry: AppendEntry; readonly position: number }> {
+  const header = new BatchHeader(new Uint8Array(0));
+  for (const { entry, position } of entriesOf(reader, frame)) {
+    if (entry.kind !== 'append') continue;
+    const batch = reader.read(position, entry.length);
+    header.reset(batch);
     const isSame = batch.length === entry.length && entry.prefix.every((byte, i) => batch[i] === byte);
-    if (isSame && header.fits() && header.sizeBytes === entry.length && header.computeCrc() === header.crc) return;
-    defect = `batch of partition number ${entry.partitionId} at offset ${entry.baseOffset} (byte ${at}) does not match its crc`;
-  });
-  return defect;
+    if (isSame && header.fits() && header.sizeBytes === entry.length && header.computeCrc() === header.crc) continue;
+    yield { entry, position };
+  }
 }
 
 /** Entries of an intact frame, each with the position of its body. */
-export function forEachEntry(
+export function* entriesOf(
   reader: WindowReader,
   { head, position }: FramePlace,
-  visit: (entry: FrameEntry, position: number) => void,
-): void {
-  // A copy, since `visit` may read on.
+): IterableIterator<{ readonly entry: FrameEntry; readonly position: number }> {
+  // A copy, since the caller may read on.
   const bytes = Uint8Array.from(reader.read(position, head.headBytes));
   let at = position + head.headBytes;
   for (const entry of decodeEntries(bytes, head.entries)) {
-    visit(entry, at);
+    yield { entry, position: at };
     if (entry.kind === 'append') at += entry.length;
   }
 }
@@ -176,22 +216,27 @@ export function nextIntactFrame(reader: WindowReader, sequence: number, from: nu
   return undefined;
 }
 
-/** The index of a file from its frames' tables. */
+/** The index of a file from its frames' tables; `before` is what each partition had had when the file was begun. */
 export function indexFrames(
   reader: WindowReader,
   path: string,
   sequence: number,
   walk: Walk,
   visit: (entry: FrameEntry) => void = () => undefined,
-): FileIndex {
-  const index = new FileIndex(sequence, path, walk.end);
+): { readonly index: FileIndex; readonly before: ReadonlyMap<number, History> } {
+  const index = new FileIndex(sequence, path, walk.end, new Map());
+  const before = new Map<number, History>();
   for (const frame of walk.frames) {
-    forEachEntry(reader, frame, (entry, at) => {
+    for (const { entry, position } of entriesOf(reader, frame)) {
       visit(entry);
-      if (entry.kind !== 'append') return;
-      const { baseOffset, lastOffset, length, maxTimestamp, partitionId } = entry;
-      index.add(partitionId, baseOffset, lastOffset, at, length, maxTimestamp);
-    });
+      if (entry.kind === 'checkpoint') {
+        for (const { history, id } of decodeCheckpoint(entry.bytes)) before.set(id, history);
+      } else if (entry.kind === 'append') {
+        const { baseOffset, lastOffset, length, partitionId, time } = entry;
+        const part = index.partOf(partitionId, () => before.get(partitionId) ?? NO_HISTORY);
+        part.add(baseOffset, lastOffset, position, length, time);
+      }
+    }
   }
-  return index;
+  return { index, before };
 }

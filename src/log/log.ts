@@ -15,19 +15,21 @@
  * I3 a file is unlinked only when no partition has a live batch in it and a manifest without it is durable, after a delay
  *    that lets running reads finish.
  */
-import { assert, type Io, messageOf, type MillraceError, type Timer } from '../base/index.ts';
+import { assert, type Io, messageOf, MillraceError, type Timer } from '../base/index.ts';
 import { BatchHeader } from '../wire/records/index.ts';
 import { decodeCheckpoint, encodeCheckpoint, type StoredPartition } from './checkpoint.ts';
 import { type AppendPart, type CommitStats, Committer } from './committer.ts';
 import { logErrors } from './errors.ts';
 import type { FileIndex } from './file-index.ts';
+import type { Footer } from './footer.ts';
 import type { AppendEntry } from './frame.ts';
 import { IndexCache } from './index-cache.ts';
 import type { Partition, Topic } from './partition.ts';
+import { Places } from './places.ts';
 import type { AppendResult } from './producer-state.ts';
-import { type Extent, OpenFiles, Reads, type TimedOffset } from './reads.ts';
-import { recover } from './recovery.ts';
-import { isDead, retentionOf, retentionStart } from './retention.ts';
+import { type Extent, OpenFiles, Reads, type Segment, type TimedOffset } from './reads.ts';
+import { type Gap, recover } from './recovery.ts';
+import { retentionOf, retentionStart } from './retention.ts';
 import { Reserve } from './space.ts';
 import { type StateChange, StateTables } from './state-tables.ts';
 import { META, Topics } from './topics.ts';
@@ -42,8 +44,8 @@ export interface LogSettings {
   readonly unlinkDelayMs: number;
   readonly retentionCheckMs: number;
   readonly producerExpiryMs: number;
-  /** Batches of sealed files whose places are kept in memory, about 40 bytes each. */
-  readonly indexEntriesMax: number;
+  /** Of the index of sealed files that is kept in memory. */
+  readonly indexBytesMax: number;
   /** Space kept for the time when the disk is full. */
   readonly reserveBytes: number;
 }
@@ -54,7 +56,7 @@ export const LOG_DEFAULTS: Omit<LogSettings, 'directory'> = {
   unlinkDelayMs: 60_000,
   retentionCheckMs: 30_000,
   producerExpiryMs: 86_400_000,
-  indexEntriesMax: 1_000_000,
+  indexBytesMax: 64 * 1024 * 1024,
   reserveBytes: 16 * 1024 * 1024,
 };
 
@@ -77,6 +79,12 @@ const PRODUCER_IDS = 'producer-ids';
 const PRODUCER_BLOCK = 1_000;
 const CLUSTER_ID = 'cluster-id';
 const FULL_PROBE_MS = 1_000;
+/** Partitions that retention looks at in one turn of the event loop. */
+const RETENTION_SLICE = 100;
+/** Sealed files looked into, to see whether anybody needs them, in one go. */
+const LOOKS_MAX = 32;
+/** Places of damage that are remembered, so that each is told once. */
+const DAMAGE_TOLD_MAX = 1_000;
 
 export class Log {
   readonly settings: LogSettings;
@@ -86,19 +94,22 @@ export class Log {
   tornBytes = 0;
   /** Called once when the log refuses all further writes for good. */
   onFatal: (error: MillraceError) => void = () => undefined;
+  /** Called when stored bytes are found to be wrong; what else there is goes on. Once for each file and place. */
+  onDamage: (error: MillraceError) => void = () => undefined;
   private readonly io: Io;
   private readonly topicMap: Topics;
   private readonly openFiles: OpenFiles;
   private readonly cache: IndexCache;
+  private readonly places: Places;
   private readonly reads: Reads;
   private readonly reserve: Reserve;
-  private files: FileIndex[] = [];
   private committer!: Committer;
   private refusal: { readonly error: MillraceError; readonly isFull: boolean } | undefined;
   private nextProducerId = 0;
   private producerIdsEnd = 0;
   private producerBlock: Promise<void> | undefined;
   private readonly timers = new Set<Timer>();
+  private readonly toldDamage = new Set<string>();
   private isClosed = false;
 
   private constructor(io: Io, settings: LogSettings) {
@@ -106,19 +117,25 @@ export class Log {
     this.settings = settings;
     this.topicMap = new Topics(this.states, io.random, states => this.change(states));
     this.openFiles = new OpenFiles(io.files);
-    this.cache = new IndexCache(settings.indexEntriesMax);
-    this.reads = new Reads(this.openFiles, this.cache);
+    this.cache = new IndexCache(settings.indexBytesMax, path => this.openFiles.get(path));
+    this.places = new Places(this.cache);
+    this.reads = new Reads(this.openFiles, this.places);
     this.reserve = new Reserve(io.files, settings.directory, settings.reserveBytes);
   }
 
   static async open(io: Io, settings: Partial<LogSettings> & { readonly directory: string }): Promise<Log> {
     const log = new Log(io, { ...LOG_DEFAULTS, ...settings });
-    await log.start();
+    try {
+      await log.start();
+    } catch (error) {
+      await log.abandon();
+      throw error;
+    }
     return log;
   }
 
   get stats(): CommitStats & { readonly pendingBytes: number; readonly files: number } {
-    return { ...this.committer.stats, pendingBytes: this.committer.pendingBytes, files: this.files.length };
+    return { ...this.committer.stats, pendingBytes: this.committer.pendingBytes, files: this.places.files.length };
   }
 
   topics(): IterableIterator<Topic> {
@@ -223,37 +240,57 @@ export class Log {
    * large. Empty at the synced end. The caller has checked that the offset is in range.
    */
   locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
-    return this.reads.locate(partition, offset, bytesMax);
+    return this.tellingDamage(() => this.reads.locate(partition, offset, bytesMax));
   }
 
   /** Batches as `locate` finds them, read from the files and checked against the index. */
   read(partition: Partition, offset: number, bytesMax: number): Uint8Array[] {
-    return this.reads.read(partition, offset, bytesMax);
+    return this.tellingDamage(() => this.reads.read(partition, offset, bytesMax));
   }
 
   /** First record at or behind the time: its offset and timestamp; undefined when all are older. */
   offsetForTime(partition: Partition, timestampMs: number): TimedOffset | undefined {
-    return this.reads.offsetForTime(partition, timestampMs);
+    return this.tellingDamage(() => this.reads.offsetForTime(partition, timestampMs));
   }
 
   /** The newest timestamp and its first offset. */
   maxTimestamp(partition: Partition): TimedOffset | undefined {
-    return this.reads.maxTimestamp(partition);
+    return this.tellingDamage(() => this.reads.maxTimestamp(partition));
+  }
+
+  /** A partition's shares of the journal's files, oldest first. */
+  segments(partition: Partition): Segment[] {
+    return this.reads.segments(partition);
+  }
+
+  /** Bytes on disk of the shares that are still kept. */
+  sizeOf(partition: Partition): number {
+    return this.places.sizeOf(partition);
   }
 
   /** Deletes what retention no longer keeps (`retention.ms`, `retention.bytes` of the topic's configs). */
   async applyRetention(): Promise<void> {
     const now = this.io.clock.now();
-    const active = this.committer.activeFile;
+    const moves: Promise<void>[] = [];
+    let looked = 0;
     for (const topic of [...this.topics()]) {
       const retention = retentionOf(topic.configs, now);
       for (const partition of topic.partitions) {
+        if (++looked % RETENTION_SLICE === 0) await this.breathe();
         partition.producers.expire(now - this.settings.producerExpiryMs);
-        const start = retention ? retentionStart(partition, active, retention) : 0;
-        if (start > partition.startOffset && !topic.isDeleted) await this.topicMap.setStart(partition, start);
+        if (!retention || topic.isDeleted) continue;
+        const start = this.unlessDamaged(() => retentionStart(partition, this.places, retention), 0);
+        if (start > partition.startOffset) moves.push(this.moveStart(partition, start));
       }
     }
-    if (active.parts.size > 0 && isDead(active, this.topicMap.partitions)) this.committer.roll();
+    await Promise.all(moves);
+    if (this.isClosed) return;
+    const { parts } = this.committer.activeFile;
+    const isNeeded = (id: number, end: number): boolean => {
+      const partition = this.topicMap.partitions.get(id);
+      return partition !== undefined && end > partition.startOffset;
+    };
+    if (parts && parts.size > 0 && !parts.entries().some(([id, { end }]) => isNeeded(id, end))) this.committer.roll();
     this.dropDeadFiles();
   }
 
@@ -289,13 +326,13 @@ export class Log {
       }
     }
     const part = this.place(append, header);
-    const { baseOffset, maxTimestamp } = part;
+    const { baseOffset, time } = part;
     const result = { baseOffset, logAppendTimeMs: appendTimeMs };
     const done = new Promise<AppendResult>((resolve, reject) => {
       this.committer.add({ appends: [part], states, applied: () => resolve(result), failed: reject });
     });
     if (producerId >= 0) {
-      const produced = { producerId, producerEpoch, baseSequence, recordCount, baseOffset, maxTimestamp };
+      const produced = { producerId, producerEpoch, baseSequence, recordCount, baseOffset, maxTimestamp: time };
       partition.producers.add(produced, this.io.clock.now(), done);
     }
     return done;
@@ -311,7 +348,8 @@ export class Log {
     if (appendTimeMs >= 0) header.setLogAppendTime(appendTimeMs);
     const { baseSequence, lastOffset, maxTimestamp, producerEpoch, producerId } = header;
     partition.nextOffset = lastOffset + 1;
-    return { partition, batch, baseOffset, lastOffset, maxTimestamp, producerId, producerEpoch, baseSequence, owner };
+    const time = maxTimestamp >= 0 ? maxTimestamp : -this.io.clock.now();
+    return { partition, batch, baseOffset, lastOffset, time, producerId, producerEpoch, baseSequence, owner };
   }
 
   private async start(): Promise<void> {
@@ -326,26 +364,27 @@ export class Log {
       else checkpoint = decodeCheckpoint(entry.bytes);
     });
     this.tornBytes = recovered.tornBytes;
-    this.files = [...recovered.files];
+    this.places.files = [...recovered.files];
     this.topicMap.restore();
     this.restorePartitions(checkpoint, appends);
-    for (const file of this.files) this.cache.sealed(file);
+    this.expectAllOffsets(recovered.gaps);
     this.reserve.make();
+    const { partitions } = this.topicMap;
     const host = {
       directory,
       fileBytesMax,
       states: this.states,
-      checkpoint: () => encodeCheckpoint([...this.topicMap.partitions.values()]),
-      files: () => this.files,
-      addFile: (file: FileIndex) => this.files.push(file),
-      sealed: (file: FileIndex) => this.cache.sealed(file),
+      checkpoint: () => encodeCheckpoint([...partitions.values()]),
+      histories: () => partitions.values().map(partition => [partition.id, partition.history] as const),
+      files: () => this.places.files,
+      addFile: (file: FileIndex) => this.places.files.push(file),
+      sealed: (file: FileIndex, footer: Footer) => this.cache.sealed(file, footer),
       refused: (error: MillraceError, isFull: boolean) => this.refused(error, isFull),
     };
     this.committer = new Committer(this.io, host, recovered);
     this.producerIdsEnd = Number(Buffer.from(this.states.get(PRODUCER_IDS, 'end') ?? Buffer.from('0')).toString());
     this.nextProducerId = this.producerIdsEnd;
     await this.loadClusterId();
-    this.dropDeadFiles();
     this.every(this.settings.retentionCheckMs, () => this.retentionPass());
   }
 
@@ -369,26 +408,41 @@ export class Log {
   private restorePartitions(checkpoint: readonly StoredPartition[], appends: readonly AppendEntry[]): void {
     const { partitions } = this.topicMap;
     const now = this.io.clock.now();
-    for (const { end, id, producers } of checkpoint) {
+    for (const { history, id, producers } of checkpoint) {
       const partition = partitions.get(id);
       if (!partition) continue;
-      partition.syncedEnd = end;
+      partition.restore(history);
       for (const producer of producers) partition.producers.restore(producer, now);
     }
-    for (const file of this.files) {
-      for (const id of file.parts.keys()) partitions.get(id)?.files.push(file);
-    }
-    for (const entry of appends) {
-      const partition = partitions.get(entry.partitionId);
+    for (const { baseOffset, lastOffset, length, partitionId, time, ...producer } of appends) {
+      const partition = partitions.get(partitionId);
       if (!partition) continue;
-      partition.syncedEnd = entry.lastOffset + 1;
-      const recordCount = entry.lastOffset - entry.baseOffset + 1;
-      if (entry.producerId >= 0) partition.producers.add({ ...entry, recordCount }, now, undefined);
+      partition.appended(length, time);
+      partition.syncedEnd = lastOffset + 1;
+      if (producer.producerId < 0) continue;
+      const batch = { ...producer, baseOffset, recordCount: lastOffset - baseOffset + 1, maxTimestamp: time };
+      partition.producers.add(batch, now, undefined);
     }
-    for (const partition of partitions.values()) {
-      partition.nextOffset = partition.syncedEnd;
-      expectAllOffsets(partition, this.settings.directory);
+    for (const partition of partitions.values()) partition.nextOffset = partition.syncedEnd;
+  }
+
+  /** What is missing was lost, and nobody starts over it. */
+  private expectAllOffsets(gaps: readonly Gap[]): void {
+    for (const { from, partitionId, path, to } of gaps) {
+      const partition = this.topicMap.partitions.get(partitionId);
+      if (!partition || to < partition.startOffset) continue;
+      const { index, startOffset, topic } = partition;
+      const details = { from: Math.max(from, startOffset), to, topic: topic.name, partition: index, file: path };
+      throw logErrors.missingOffsets(details);
     }
+  }
+
+  /** After a start that failed: nothing of it stays behind. */
+  private async abandon(): Promise<void> {
+    this.isClosed = true;
+    for (const timer of this.timers) timer.cancel();
+    await this.committer?.close(true);
+    this.openFiles.closeAll();
   }
 
   private async takeProducerBlock(): Promise<void> {
@@ -445,19 +499,20 @@ export class Log {
 
   /** Takes files without live batches out of the log; the newest stays, for its checkpoint. */
   private dropDeadFiles(): void {
-    const newest = this.files.at(-1);
-    const dead = this.files.filter(file => file !== newest && isDead(file, this.topicMap.partitions));
-    if (dead.length === 0 || this.isClosed) return;
-    this.files = this.files.filter(file => !dead.includes(file));
-    for (const file of dead) {
-      this.cache.forget(file);
-      for (const id of file.parts.keys()) {
-        const partition = this.topicMap.partitions.get(id);
-        partition?.files.splice(partition.files.indexOf(file), 1);
-      }
-    }
+    const { files } = this.places;
+    const newest = files.at(-1);
+    let looks = 0;
+    const isDead = (file: FileIndex): boolean => {
+      if (file === newest || (!file.needed && looks >= LOOKS_MAX)) return false;
+      if (!file.needed) looks++;
+      return this.unlessDamaged(() => this.places.isDead(file, this.topicMap.partitions), false);
+    };
+    const dead = new Set(this.isClosed ? [] : files.filter(isDead));
+    if (dead.size === 0) return;
+    this.places.files = files.filter(file => !dead.has(file));
+    for (const file of dead) this.cache.forget(file);
     void this.committer.saveManifest().then(() => {
-      this.later(this.settings.unlinkDelayMs, () => this.unlink(dead));
+      this.later(this.settings.unlinkDelayMs, () => this.unlink([...dead]));
     });
   }
 
@@ -465,9 +520,50 @@ export class Log {
     if (this.isClosed) return;
     for (const { path } of dead) {
       this.openFiles.close(path);
-      this.io.files.remove(path);
+      if (this.io.files.exists(path)) this.io.files.remove(path);
     }
     this.io.files.syncDirectory(this.settings.directory);
+  }
+
+  /** Damage met in the background is told, and the rest goes on. */
+  private unlessDamaged<T>(run: () => T, otherwise: T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      this.tellDamage(error);
+      return otherwise;
+    }
+  }
+
+  private tellingDamage<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof MillraceError) this.tellDamage(error);
+      throw error;
+    }
+  }
+
+  private tellDamage(error: MillraceError): void {
+    const place = `${error.details['file']}:${error.details['position']}`;
+    if (this.toldDamage.has(place)) return;
+    if (this.toldDamage.size < DAMAGE_TOLD_MAX) this.toldDamage.add(place);
+    this.onDamage(error);
+  }
+
+  /** The deletion of a topic may be faster. */
+  private async moveStart(partition: Partition, start: number): Promise<void> {
+    try {
+      await this.topicMap.setStart(partition, start);
+    } catch (error) {
+      if (!partition.topic.isDeleted) throw error;
+    }
+  }
+
+  /** Lets everything else that waits have its turn. */
+  private breathe(): Promise<void> {
+    return new Promise(resolve => this.io.clock.after(0, resolve, { background: true }));
   }
 
   /** Background work; an error of the disk that it meets ends writing, as one in the commit thread does. */
@@ -495,20 +591,4 @@ export class Log {
       this.every(ms, callback);
     });
   }
-}
-
-/** Every offset from the start to the end must lie in some file: what is missing was lost, and nobody starts over it. */
-function expectAllOffsets(partition: Partition, directory: string): void {
-  const { files, index, startOffset, syncedEnd, topic } = partition;
-  let next = startOffset;
-  const refuse = (to: number, file: string): never => {
-    throw logErrors.missingOffsets({ from: next, to, topic: topic.name, partition: index, file });
-  };
-  for (const file of files) {
-    const { firstOffset, lastOffset } = partition.partOf(file);
-    if (lastOffset < next) continue;
-    if (firstOffset > next) refuse(firstOffset - 1, file.path);
-    next = lastOffset + 1;
-  }
-  if (next < syncedEnd) refuse(syncedEnd - 1, directory);
 }

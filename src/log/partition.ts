@@ -1,5 +1,5 @@
 /**
- * One partition: its offsets, its producers, and where its batches lie.
+ * One partition: its offsets and its producers. Where its batches lie is known by file (places.ts).
  *
  *   startOffset ≤ … ≤ syncedEnd ≤ nextOffset
  *
@@ -8,7 +8,7 @@
  * I2 offsets are handed out once: after a failed commit `nextOffset` falls back to `syncedEnd`, and nothing that was
  *    acknowledged lies between.
  */
-import type { FileIndex, Part } from './file-index.ts';
+import type { History } from './file-index.ts';
 import { ProducerStates } from './producer-state.ts';
 
 export interface TopicName {
@@ -24,11 +24,13 @@ export class Partition {
   startOffset = 0;
   syncedEnd = 0;
   nextOffset = 0;
+  /** Of all batches ever synced. */
+  appendedBytes = 0;
+  /** Greatest timestamp ever synced; -1 when no record had one. */
+  newestTimestamp = -1;
   /** Zero while the log never takes acknowledged records back; a repair that does so would raise it. */
   readonly leaderEpoch = 0;
   readonly producers = new ProducerStates();
-  /** Files that hold batches of this partition, oldest first. */
-  readonly files: FileIndex[] = [];
   private waiters: { readonly offset: number; readonly wake: () => void }[] = [];
 
   constructor(id: number, topic: Topic, index: number) {
@@ -37,25 +39,22 @@ export class Partition {
     this.index = index;
   }
 
-  partOf(file: FileIndex): Part {
-    return file.parts.get(this.id)!;
+  /** What is synced. */
+  get history(): History {
+    return { end: this.syncedEnd, bytes: this.appendedBytes, newest: this.newestTimestamp };
   }
 
-  /** Bytes of batches still kept. */
-  get sizeBytes(): number {
-    return this.files.reduce((sum, file) => sum + this.partOf(file).bytes, 0);
+  /** @internal */
+  restore(history: History): void {
+    this.syncedEnd = history.end;
+    this.appendedBytes = history.bytes;
+    this.newestTimestamp = history.newest;
   }
 
-  /** First file that holds a batch ending at or behind `offset`; undefined when there is none. */
-  fileFor(offset: number): number | undefined {
-    let low = 0;
-    let high = this.files.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.partOf(this.files[middle]!).lastOffset < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.files.length ? low : undefined;
+  /** @internal a batch is durable; the synced end is the committer's to move */
+  appended(length: number, time: number): void {
+    this.appendedBytes += length;
+    if (time > this.newestTimestamp) this.newestTimestamp = time;
   }
 
   /** Calls back once when the synced end lies behind `offset`, or the topic is deleted. Returns how to forget it. */
@@ -93,6 +92,8 @@ export class Topic implements TopicName {
   readonly partitions: Partition[] = [];
   configs: ReadonlyMap<string, string>;
   isDeleted = false;
+  /** @internal its deletion is on its way to the disk */
+  isEnding = false;
 
   constructor(namespace: string, name: string, id: string, configs: ReadonlyMap<string, string>) {
     this.namespace = namespace;

@@ -15,11 +15,14 @@
  * I1 check and entry happen in one step, before anything else can append.
  * I2 what a failed commit had entered is taken out again (`forgetUnsynced`); the first batch of a new producer keeps its
  *    sequence as the expected one, so that what followed it is not taken for a beginning.
- * I3 a producer expires by the time at which the log heard of it, never by the times of its records.
+ * I3 a producer expires by the time at which the log heard of it, never by the times of its records; and the one longest
+ *    unheard goes when there are more than `PRODUCERS_MAX`, so that ids made up by a peer fill no memory.
  */
 import { logErrors } from './errors.ts';
 
 const BATCHES_KEPT = 5;
+/** Of one partition. */
+const PRODUCERS_MAX = 10_000;
 const SEQUENCES = 2 ** 31;
 
 export interface AppendResult {
@@ -65,6 +68,7 @@ interface Producer {
 }
 
 export class ProducerStates {
+  /** Longest unheard first. */
   private readonly producers = new Map<number, Producer>();
 
   /** The seen batch that this one repeats, or undefined when it is new and in order. Throws what it is refused with. */
@@ -92,10 +96,12 @@ export class ProducerStates {
   add(batch: ProducedBatch, nowMs: number, pending: Promise<AppendResult> | undefined): void {
     const { baseSequence, producerEpoch: epoch, producerId } = batch;
     let producer = this.producers.get(producerId);
-    if (!producer) {
+    if (producer) this.producers.delete(producerId);
+    else {
       producer = { epoch, expectedSequence: baseSequence, heardMs: nowMs, batches: [], unsynced: [] };
-      this.producers.set(producerId, producer);
+      if (this.producers.size >= PRODUCERS_MAX) this.forgetOldest();
     }
+    this.producers.set(producerId, producer);
     producer.heardMs = nowMs;
     const seen: SeenBatch = {
       epoch,
@@ -123,7 +129,8 @@ export class ProducerStates {
   /** Forgets producers that wrote nothing since `beforeMs`. */
   expire(beforeMs: number): void {
     for (const [id, producer] of this.producers) {
-      if (producer.heardMs < beforeMs && producer.unsynced.length === 0) this.producers.delete(id);
+      if (producer.heardMs >= beforeMs) break;
+      if (producer.unsynced.length === 0) this.producers.delete(id);
     }
   }
 
@@ -141,6 +148,14 @@ export class ProducerStates {
   restore(stored: StoredProducer, nowMs: number): void {
     const { batches, epoch, expectedSequence, producerId } = stored;
     this.producers.set(producerId, { epoch, expectedSequence, heardMs: nowMs, batches: [...batches], unsynced: [] });
+  }
+
+  private forgetOldest(): void {
+    for (const [id, producer] of this.producers) {
+      if (producer.unsynced.length > 0) continue;
+      this.producers.delete(id);
+      return;
+    }
   }
 }
 

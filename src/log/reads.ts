@@ -6,15 +6,15 @@
  *
  * Invariants
  * I1 nothing at or beyond the synced end is located.
- * I2 what is read is checked against the index batch by batch (magic, length, offsets): damage is refused, never served.
- *    The batch's own crc is the reader's to check, as Kafka's clients do.
+ * I2 every batch that is read is checked: its header against the index (magic, length, offsets, leader epoch), the rest by
+ *    its crc. Damage is refused, never served. Who reads an extent itself checks the crc as well.
  */
 import type { File, FileSystem } from '../base/index.ts';
 import { BatchHeader, RecordCursor } from '../wire/records/index.ts';
 import { logErrors } from './errors.ts';
-import type { Entries, FileIndex } from './file-index.ts';
-import type { IndexCache } from './index-cache.ts';
+import { openJournal } from './journal-reader.ts';
 import type { Partition } from './partition.ts';
+import type { Places } from './places.ts';
 
 /** Whole batches of one partition that lie side by side in a file. */
 export interface Extent {
@@ -30,6 +30,15 @@ export interface TimedOffset {
   readonly timestamp: number;
 }
 
+/** A partition's share of one journal file: what Kafka's APIs call a segment. */
+export interface Segment {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** -1 when no record has a timestamp. */
+  readonly maxTimestamp: number;
+  readonly bytes: number;
+}
+
 const OPEN_FILES_MAX = 64;
 
 /** Journal files open for reading, the longest unused closed first. */
@@ -43,7 +52,7 @@ export class OpenFiles {
 
   get(path: string): File {
     const known = this.open.get(path);
-    const file = known ?? this.files.open(path, 'read');
+    const file = known ?? openJournal(this.files, path);
     if (known) this.open.delete(path);
     this.open.set(path, file);
     if (this.open.size > OPEN_FILES_MAX) this.close(this.open.keys().next().value!);
@@ -62,36 +71,40 @@ export class OpenFiles {
 
 export class Reads {
   private readonly open: OpenFiles;
-  private readonly cache: IndexCache;
+  private readonly places: Places;
   private readonly header = new BatchHeader(new Uint8Array(0));
 
-  constructor(open: OpenFiles, cache: IndexCache) {
+  constructor(open: OpenFiles, places: Places) {
     this.open = open;
-    this.cache = cache;
+    this.places = places;
   }
 
   locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
+    const { places } = this;
     const extents: Extent[] = [];
     let left = bytesMax;
-    const first = offset < partition.syncedEnd ? partition.fileFor(offset) : undefined;
-    for (let i = first ?? partition.files.length; i < partition.files.length && left > 0; i++) {
-      const file = partition.files[i]!;
-      const entries = this.entriesOf(partition, file);
+    let next = offset;
+    let i = places.fileAt(partition, offset);
+    while (i !== undefined && left > 0) {
+      const { path } = places.files[i]!;
+      const entries = places.entriesOf(partition, i);
       let extent: { -readonly [K in keyof Extent]: Extent[K] } | undefined;
-      for (let entry = entries.find(offset); entry < entries.count && left > 0; entry++) {
-        const length = entries.lengths[entry]!;
+      for (let entry = entries.find(next); entry < entries.count && left > 0; entry++) {
+        const length = entries.length(entry);
         if (length > left && extents.length > 0) return extents;
         left -= length;
-        const position = entries.positions[entry]!;
-        const lastOffset = entries.lastOffsets[entry]!;
+        const position = entries.position(entry);
+        const lastOffset = entries.lastOffset(entry);
+        next = lastOffset + 1;
         if (extent && extent.position + extent.length === position) {
           extent.length += length;
           extent.lastOffset = lastOffset;
         } else {
-          extent = { path: file.path, position, length, baseOffset: entries.baseOffsets[entry]!, lastOffset };
+          extent = { path, position, length, baseOffset: entries.baseOffset(entry), lastOffset };
           extents.push(extent);
         }
       }
+      i = places.fileAt(partition, next, i + 1);
     }
     return extents;
   }
@@ -107,35 +120,58 @@ export class Reads {
 
   /** First record at or behind the time, in offset order. */
   offsetForTime(partition: Partition, timestampMs: number): TimedOffset | undefined {
-    for (const file of partition.files) {
-      const part = partition.partOf(file);
-      if (part.maxTimestamp < timestampMs || part.lastOffset < partition.startOffset) continue;
-      const { baseOffsets, count, lastOffsets, maxTimestamps } = this.entriesOf(partition, file);
-      for (let entry = 0; entry < count; entry++) {
-        if (maxTimestamps[entry]! < timestampMs || lastOffsets[entry]! < partition.startOffset) continue;
-        const found = this.recordAtTime(partition, baseOffsets[entry]!, timestampMs);
-        if (found) return found;
-      }
+    let i = this.firstFileForTime(partition, timestampMs);
+    while (i !== undefined) {
+      const span = this.places.spanOf(partition, i)!;
+      const found = span.newest >= timestampMs ? this.inFile(partition, i, timestampMs) : undefined;
+      if (found) return found;
+      i = this.places.fileAt(partition, span.end, i + 1);
     }
     return undefined;
   }
 
   /** The newest timestamp among the records kept, and its first offset. */
   maxTimestamp(partition: Partition): TimedOffset | undefined {
-    let newest = -1;
-    for (const file of partition.files) {
-      const part = partition.partOf(file);
-      if (part.lastOffset < partition.startOffset || part.maxTimestamp <= newest) continue;
-      const { count, lastOffsets, maxTimestamps } = this.entriesOf(partition, file);
-      for (let entry = 0; entry < count; entry++) {
-        if (lastOffsets[entry]! >= partition.startOffset) newest = Math.max(newest, maxTimestamps[entry]!);
+    const newest = this.offsetForTime(partition, Math.max(0, partition.newestTimestamp));
+    if (newest) return newest;
+    // The record that had it is gone: the newest of the others.
+    let greatest = -1;
+    for (const [i, span] of this.places.spans(partition)) {
+      if (span.newest <= greatest) continue;
+      const entries = this.places.entriesOf(partition, i);
+      for (let entry = entries.find(partition.startOffset); entry < entries.count; entry++) {
+        greatest = Math.max(greatest, entries.time(entry));
       }
     }
-    return newest < 0 ? undefined : this.offsetForTime(partition, newest);
+    return greatest < 0 ? undefined : this.offsetForTime(partition, greatest);
   }
 
-  private entriesOf(partition: Partition, file: FileIndex): Entries {
-    return this.cache.entriesOf(file, partition.partOf(file), () => this.open.get(file.path));
+  segments(partition: Partition): Segment[] {
+    return Array.from(this.places.spans(partition), ([, span]) => ({
+      baseOffset: Math.max(span.before.end, partition.startOffset),
+      lastOffset: span.end - 1,
+      maxTimestamp: span.newest,
+      bytes: span.bytes,
+    }));
+  }
+
+  /** The file from which to look; every one before holds older records only, or nothing that is kept. */
+  private firstFileForTime(partition: Partition, timestampMs: number): number | undefined {
+    const { places } = this;
+    const first = places.fileAt(partition, partition.startOffset);
+    if (first === undefined || places.spanOf(partition, first)!.before.newest >= timestampMs) return first;
+    return places.fileForTime(partition, timestampMs, first);
+  }
+
+  private inFile(partition: Partition, i: number, timestampMs: number): TimedOffset | undefined {
+    const entries = this.places.entriesOf(partition, i);
+    const first = entries.find(partition.startOffset);
+    for (let entry = first; ; entry++) {
+      entry = entries.findTime(entry, timestampMs);
+      if (entry === entries.count) return undefined;
+      const found = this.recordAtTime(partition, entries.baseOffset(entry), timestampMs);
+      if (found) return found;
+    }
   }
 
   private expectBatches(partition: Partition, extent: Extent, bytes: Uint8Array): void {
@@ -144,13 +180,18 @@ export class Reads {
     let next = extent.baseOffset;
     while (at < bytes.length) {
       header.at(at);
-      const isRight = header.fits() && header.magic === 2 && header.baseOffset >= next;
-      if (!isRight) refuseRead(partition, next, 'another header stands there');
+      const isRight =
+        header.fits() &&
+        header.magic === 2 &&
+        header.baseOffset === next &&
+        header.partitionLeaderEpoch === partition.leaderEpoch;
+      if (!isRight) refuseRead(partition, next, extent, 'another header stands there');
+      if (header.computeCrc() !== header.crc) refuseRead(partition, next, extent, 'its crc does not match');
       next = header.lastOffset + 1;
       at += header.sizeBytes;
     }
     if (bytes.length !== extent.length || next !== extent.lastOffset + 1) {
-      refuseRead(partition, next, 'the file is shorter');
+      refuseRead(partition, next, extent, 'the file is shorter');
     }
   }
 
@@ -166,6 +207,7 @@ export class Reads {
   }
 }
 
-function refuseRead(partition: Partition, offset: number, reason: string): never {
-  throw logErrors.corruptRead({ topic: partition.topic.name, partition: partition.index, offset, reason });
+function refuseRead(partition: Partition, offset: number, { path, position }: Extent, reason: string): never {
+  const { index, topic } = partition;
+  throw logErrors.corruptRead({ topic: topic.name, partition: index, offset, file: path, position, reason });
 }

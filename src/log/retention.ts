@@ -2,7 +2,8 @@
  * Retention: the first offset that a topic's configs keep.
  *
  *   cleanup.policy    without `delete` nothing expires
- *   retention.ms      a batch goes when its newest record is older; -1 keeps all
+ *   retention.ms      a batch goes when its newest record is older, one without timestamps by the time of its commit;
+ *                     -1 keeps all
  *   retention.bytes   the oldest go while what is behind them has at least this size; -1 keeps all
  *
  * Sealed files are looked at part by part, as Kafka does by segment; in the active file batch by batch, so that a topic
@@ -15,8 +16,8 @@
  * Invariants
  * I1 the start never moves back and never beyond the synced end.
  */
-import type { FileIndex } from './file-index.ts';
 import type { Partition } from './partition.ts';
+import { isActive, type Places } from './places.ts';
 
 /** Kafka's defaults: seven days, any size. */
 const RETENTION_MS = 604_800_000;
@@ -40,54 +41,49 @@ export function retentionOf(configs: ReadonlyMap<string, string>, nowMs: number)
 }
 
 /** First offset to keep; the partition's start when nothing expires. */
-export function retentionStart(partition: Partition, active: FileIndex, retention: Retention): number {
-  return Math.max(
-    partition.startOffset,
-    startByTime(partition, active, retention.keepFromMs),
-    startByBytes(partition, active, retention.bytesMax),
-  );
+export function retentionStart(partition: Partition, places: Places, retention: Retention): number {
+  const start = startByTime(partition, places, retention.keepFromMs);
+  return Math.max(start, startByBytes(partition, places, retention.bytesMax));
 }
 
 /** From the oldest on, as long as they are too old: an old batch behind newer ones takes nothing with it. */
-function startByTime(partition: Partition, active: FileIndex, keepFromMs: number): number {
+function startByTime(partition: Partition, places: Places, keepFromMs: number): number {
   let start = partition.startOffset;
-  for (const file of partition.files) {
-    const part = partition.partOf(file);
-    if (part.maxTimestamp < keepFromMs) {
-      start = part.lastOffset + 1;
+  if (keepFromMs === Number.NEGATIVE_INFINITY) return start;
+  for (const [i, span] of places.spans(partition)) {
+    if (Math.max(span.newest, span.committed) < keepFromMs) {
+      start = span.end;
       continue;
     }
-    if (file !== active) break;
-    const { count, lastOffsets, maxTimestamps } = part.entries!;
-    for (let entry = 0; entry < count && maxTimestamps[entry]! < keepFromMs; entry++) start = lastOffsets[entry]! + 1;
+    if (!isActive(places.files[i]!)) break;
+    const entries = places.entriesOf(partition, i);
+    for (let entry = 0; entry < entries.count; entry++) {
+      // Minus the time of its commit when the batch has none of its own.
+      if (Math.abs(entries.time(entry)) >= keepFromMs) break;
+      start = Math.max(start, entries.lastOffset(entry) + 1);
+    }
   }
   return start;
 }
 
-/** From the newest back, until enough is kept. */
-function startByBytes(partition: Partition, active: FileIndex, bytesMax: number): number {
-  if (bytesMax === Number.POSITIVE_INFINITY) return partition.startOffset;
-  let bytes = 0;
-  for (let i = partition.files.length - 1; i >= 0; i--) {
-    const file = partition.files[i]!;
-    const part = partition.partOf(file);
-    if (bytes >= bytesMax) return part.lastOffset + 1;
-    if (file === active) {
-      const { count, lastOffsets, lengths } = part.entries!;
-      for (let entry = count - 1; entry >= 0; entry--) {
-        if (bytes >= bytesMax) return lastOffsets[entry]! + 1;
-        bytes += lengths[entry]!;
-      }
-    } else bytes += part.bytes;
+/** The oldest go as long as what is behind them is enough. */
+function startByBytes(partition: Partition, places: Places, bytesMax: number): number {
+  let start = partition.startOffset;
+  if (bytesMax === Number.POSITIVE_INFINITY || places.sizeOf(partition) <= bytesMax) return start;
+  for (const [i, span] of places.spans(partition)) {
+    let behind = partition.appendedBytes - span.before.bytes - span.bytes;
+    if (behind >= bytesMax) {
+      start = span.end;
+      continue;
+    }
+    if (!isActive(places.files[i]!)) break;
+    behind += span.bytes;
+    const entries = places.entriesOf(partition, i);
+    for (let entry = 0; entry < entries.count; entry++) {
+      behind -= entries.length(entry);
+      if (behind < bytesMax) break;
+      start = Math.max(start, entries.lastOffset(entry) + 1);
+    }
   }
-  return partition.startOffset;
-}
-
-/** True when the partitions that still exist need nothing of the file. */
-export function isDead(file: FileIndex, partitions: ReadonlyMap<number, Partition>): boolean {
-  for (const [id, part] of file.parts) {
-    const partition = partitions.get(id);
-    if (partition && part.lastOffset >= partition.startOffset) return false;
-  }
-  return true;
+  return start;
 }

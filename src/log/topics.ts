@@ -6,8 +6,10 @@
  *   table `meta`        key `partition-ids`     value: highest partition number ever given out
  *
  * Invariants
- * I1 every change is durable before its promise resolves; changes of one topic happen one after the other.
+ * I1 every change is durable before its promise resolves and before anybody sees it; changes of one topic happen one after
+ *    the other, and so do changes of one partition's start.
  * I2 a partition number is never used again: batches of a deleted partition may still lie in files.
+ * I3 a start never moves back, and none is stored for a partition that is gone.
  */
 import type { Random } from '../base/index.ts';
 import { logErrors } from './errors.ts';
@@ -33,8 +35,10 @@ export class Topics {
   private readonly random: Random;
   private readonly change: (states: readonly StateChange[]) => Promise<void>;
   private nextPartitionId = 1;
-  /** Last change of each topic that is under way. */
-  private readonly underWay = new Map<Topic, Promise<unknown>>();
+  /** Names that are being created. */
+  private readonly creating = new Map<string, Promise<Topic>>();
+  /** Last change of each topic, or of a partition's start, that is under way. */
+  private readonly underWay = new Map<Topic | Partition, Promise<unknown>>();
 
   constructor(states: StateTables, random: Random, change: (states: readonly StateChange[]) => Promise<void>) {
     this.states = states;
@@ -46,32 +50,46 @@ export class Topics {
     return this.byName.get(nameKey(namespace, name));
   }
 
+  /** Two who create the same at once: the second is told that it exists, when it does. */
   async create(
     namespace: string,
     name: string,
     partitions: number,
     configs: ReadonlyMap<string, string>,
   ): Promise<Topic> {
-    if (this.get(namespace, name)) throw logErrors.topicExists({ topic: name });
+    const key = nameKey(namespace, name);
+    for (;;) {
+      if (this.byName.has(key)) throw logErrors.topicExists({ topic: name });
+      const other = this.creating.get(key);
+      if (!other) break;
+      // How it ends for the first is its caller's business.
+      await other.catch(() => undefined);
+    }
     const id = Buffer.from(this.random.bytes(16)).toString('hex');
     const topic = new Topic(namespace, name, id, configs);
     for (let index = 0; index < partitions; index++) topic.partitions.push(this.newPartition(topic, index));
-    // Visible at once, so that nobody creates it twice; taken back if it does not become durable.
-    this.register(topic);
+    const made = this.change([stored(topic), this.highestPartitionId()]).then(() => {
+      this.register(topic);
+      return topic;
+    });
+    this.creating.set(key, made);
     try {
-      await this.inTurn(topic, () => this.change([stored(topic), this.highestPartitionId()]));
-    } catch (error) {
-      topic.isDeleted = true;
-      this.unregister(topic);
-      throw error;
+      return await made;
+    } finally {
+      this.creating.delete(key);
     }
-    return topic;
   }
 
   delete(topic: Topic): Promise<void> {
-    return this.inTurn(topic, async () => {
+    return this.inTurn(topic, topic, async () => {
+      topic.isEnding = true;
       const starts = topic.partitions.map(({ id }) => ({ table: STARTS, key: String(id), value: undefined }));
-      await this.change([{ table: TOPICS, key: nameKey(topic.namespace, topic.name), value: undefined }, ...starts]);
+      try {
+        await this.change([{ table: TOPICS, key: nameKey(topic.namespace, topic.name), value: undefined }, ...starts]);
+      } catch (error) {
+        topic.isEnding = false;
+        throw error;
+      }
       topic.isDeleted = true;
       this.unregister(topic);
       for (const partition of topic.partitions) partition.wakeAll();
@@ -79,7 +97,7 @@ export class Topics {
   }
 
   addPartitions(topic: Topic, count: number): Promise<void> {
-    return this.inTurn(topic, async () => {
+    return this.inTurn(topic, topic, async () => {
       const added: Partition[] = [];
       for (let index = topic.partitions.length; index < count; index++) added.push(this.newPartition(topic, index));
       const all = [...topic.partitions, ...added];
@@ -90,14 +108,14 @@ export class Topics {
   }
 
   setConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
-    return this.inTurn(topic, async () => {
+    return this.inTurn(topic, topic, async () => {
       await this.change([stored(topic, configs)]);
       topic.configs = configs;
     });
   }
 
   setStart(partition: Partition, offset: number): Promise<void> {
-    return this.inTurn(partition.topic, async () => {
+    return this.inTurn(partition, partition.topic, async () => {
       if (offset <= partition.startOffset) return;
       await this.change([{ table: STARTS, key: String(partition.id), value: Buffer.from(String(offset)) }]);
       partition.startOffset = offset;
@@ -122,19 +140,19 @@ export class Topics {
     this.nextPartitionId = highest + 1;
   }
 
-  private async inTurn<T>(topic: Topic, run: () => Promise<T>): Promise<T> {
-    const before = this.underWay.get(topic);
+  private async inTurn<T>(what: Topic | Partition, topic: Topic, run: () => Promise<T>): Promise<T> {
+    const before = this.underWay.get(what);
     const turn = (async () => {
       // How the change before ended is its caller's business.
       await before?.catch(() => undefined);
-      if (topic.isDeleted) throw logErrors.topicGone({ topic: topic.name });
+      if (topic.isDeleted || topic.isEnding) throw logErrors.topicGone({ topic: topic.name });
       return run();
     })();
-    this.underWay.set(topic, turn);
+    this.underWay.set(what, turn);
     try {
       return await turn;
     } finally {
-      if (this.underWay.get(topic) === turn) this.underWay.delete(topic);
+      if (this.underWay.get(what) === turn) this.underWay.delete(what);
     }
   }
 

@@ -91,10 +91,9 @@ function find(context: RequestContext, partition: Partition, timestamp: number):
 
 /** Newest first, as version 0 has it. */
 function oldStyle(context: RequestContext, partition: Partition, timestamp: number, max: number): number[] {
-  const segments = partition.files.map(file => {
-    const { firstOffset, maxTimestamp } = partition.partOf(file);
-    return { offset: Math.max(firstOffset, partition.startOffset), newestMs: maxTimestamp };
-  });
+  const segments = context.log
+    .segments(partition)
+    .map(({ baseOffset, maxTimestamp }) => ({ offset: baseOffset, newestMs: maxTimestamp }));
   segments.push({ offset: partition.syncedEnd, newestMs: context.io.clock.now() });
   let count = segments.length;
   if (timestamp === EARLIEST) count = 1;
