@@ -24,6 +24,7 @@ import {
   WindowReader,
 } from './journal-reader.ts';
 import { type Manifest, readManifest } from './manifest.ts';
+import { readMark } from './mark.ts';
 import { StateTables } from './state-tables.ts';
 import { Topics } from './topics.ts';
 
@@ -50,7 +51,7 @@ const LOSSES_TOLD = 20;
 /** What damage to one journal file has cost, in words. */
 export function lostIn(files: FileSystem, directory: string, sequence: number): string {
   const lost = new Checker(files, directory, false).lostIn(sequence);
-  if (lost.length === 0) return 'no offsets of acknowledged records are known to be lost';
+  if (lost.length === 0) return 'lost: no offsets that can be told';
   const more = lost.length > LOSSES_TOLD ? [`${lost.length - LOSSES_TOLD} more ranges`] : [];
   return `lost: ${[...lost.slice(0, LOSSES_TOLD), ...more].join(', ')}`;
 }
@@ -74,7 +75,7 @@ class Checker {
   private readonly losses: Loss[] = [];
   /** Next offset of each partition number. */
   private readonly ends = new Map<number, number>();
-  private readonly states = new StateTables();
+  private states = new StateTables();
   private frames = 0;
   private bytes = 0;
 
@@ -86,17 +87,20 @@ class Checker {
 
   run(): LogCheck {
     const manifest = this.checkManifest();
+    const mark = readMark(this.files, this.directory);
     const listed = new Set(manifest?.files.map(({ sequence }) => sequence));
     const newest = manifest?.files.at(-1)?.sequence ?? 0;
     const isUnlinked = (sequence: number): boolean => sequence < newest && !listed.has(sequence);
     const journal = journalFiles(this.files, this.directory).filter(({ sequence }) => !isUnlinked(sequence));
     for (const { path, sequence } of journal) {
-      const end = manifest?.files.find(file => file.sequence === sequence)?.end ?? -1;
+      const listedEnd = manifest?.files.find(file => file.sequence === sequence)?.end ?? -1;
+      const end = Math.max(listedEnd, mark?.sequence === sequence ? mark.end : -1);
       this.checkFile(path, sequence, sequence === journal.at(-1)?.sequence, end, listed.has(sequence));
     }
+    if (mark && mark.sequence > newest) listed.add(mark.sequence);
     for (const sequence of listed) {
       if (journal.some(file => file.sequence === sequence)) continue;
-      this.add(journalPath(this.directory, sequence), 0, 'damage', 'the manifest lists this file, and it is missing');
+      this.add(journalPath(this.directory, sequence), 0, 'damage', 'this file belongs to the log, and it is missing');
     }
     for (const { text, loss } of this.kept()) {
       const { isMissing, path, position } = loss;
@@ -165,6 +169,8 @@ class Checker {
           this.expect(entry.partitionId, entry.baseOffset, path, position);
           this.ends.set(entry.partitionId, entry.lastOffset + 1);
         } else {
+          // All state follows. What was deleted in a file that is gone must not come back.
+          this.states = new StateTables();
           for (const { history, id } of decodeCheckpoint(entry.bytes)) this.expect(id, history.end, path, position);
         }
       }

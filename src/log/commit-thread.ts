@@ -2,17 +2,20 @@
  * The commit thread: waits for a job, writes it, syncs, reports. Nothing else: synchronous calls here keep one slow disk
  * call from delaying anything but the commits behind it.
  *
- *   job      ranges of shared memory that go to one place of a file, and a manifest to be written after them
+ *   job      ranges of shared memory that go to one place of a file, a manifest to be written after them, and the mark
+ *            of how far the file is durable then
  *   report   done, with the time that it took, or why not
  *
  * Invariants
  * I1 a report of success means that every byte, the file's length and name and the manifest are durable.
  * I2 one job at a time, in the order posted; after a failed sync the thread refuses all further jobs, because the kernel
  *    may have dropped the dirty pages and would report the next sync as a success.
- * I3 what a write left behind that failed for want of space is cut off again.
+ * I3 what a job left behind that failed for want of space is cut off again, durably: a frame may be whole and synced
+ *    when there is no space for the manifest, and must not come back after it was refused.
  */
 import { type File, type Io, messageOf, type Port, systemCode } from '../base/index.ts';
 import { writeManifest } from './manifest.ts';
+import { type Mark, MarkWriter } from './mark.ts';
 
 export interface CommitJob {
   readonly directory: string;
@@ -25,6 +28,8 @@ export interface CommitJob {
   /** Memories that come into use with this job. */
   readonly memories: readonly { readonly number: number; readonly memory: ArrayBufferLike }[];
   readonly manifest: { readonly generation: number; readonly bytes: Uint8Array } | undefined;
+  /** Written when all is durable. */
+  readonly mark: Mark | undefined;
 }
 
 export type CommitReport =
@@ -43,6 +48,8 @@ class CommitThread {
   private readonly io: Io;
   private readonly memories = new Map<number, Uint8Array>();
   private open: { readonly path: string; readonly file: File } | undefined;
+  private mark: MarkWriter | undefined;
+  private hasMark = true;
   private refusal: string | undefined;
 
   constructor(io: Io) {
@@ -67,7 +74,9 @@ class CommitThread {
         isSyncing = false;
       }
       if (job.manifest) writeManifest(files, job.directory, job.manifest.generation, job.manifest.bytes);
-      return { isDone: true, writeMs: written - start, syncMs: clock.monotonic() - written };
+      const syncMs = clock.monotonic() - written;
+      if (job.mark) this.writeMark(job.directory, job.mark);
+      return { isDone: true, writeMs: written - start, syncMs };
     } catch (error) {
       const code = systemCode(error);
       const isFull = !isSyncing && (code === 'ENOSPC' || code === 'EDQUOT');
@@ -80,6 +89,20 @@ class CommitThread {
   close(): void {
     this.open?.file.close();
     this.open = undefined;
+    this.mark?.close();
+    this.mark = undefined;
+  }
+
+  /** What it tells of is durable whether or not it can be written: without it, a start knows less. */
+  private writeMark(directory: string, mark: Mark): void {
+    if (!this.hasMark) return;
+    try {
+      this.mark ??= new MarkWriter(this.io.files, directory);
+      this.mark.write(mark);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      this.hasMark = false;
+    }
   }
 
   /** False when that fails, too. */
@@ -87,6 +110,7 @@ class CommitThread {
     if (job.ranges.length === 0 || this.open?.path !== job.path) return true;
     try {
       this.open.file.truncate(job.position);
+      this.open.file.sync();
       return true;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -105,7 +129,8 @@ class CommitThread {
 
   private fileOf(job: CommitJob): File {
     if (this.open?.path === job.path && !job.isNew) return this.open.file;
-    this.close();
+    this.open?.file.close();
+    this.open = undefined;
     const { files } = this.io;
     // What an attempt without space, or without an answer, has left behind.
     if (job.isNew && files.exists(job.path)) files.remove(job.path);

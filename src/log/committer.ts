@@ -4,8 +4,7 @@
  *   add ─► pending ─► frame under way (commit thread: write, sync) ─► applied: index, states, synced ends, answers
  *
  * A file that has reached its size gets its footer, and the next frame begins a new one with a checkpoint in front of its
- * own entries. When writing pauses, an empty frame follows, the full stop (frame.ts). One job is under way at a time: a
- * frame, a footer or a manifest.
+ * own entries. One job is under way at a time: a frame, a footer or a manifest.
  *
  * Invariants
  * I1 units are applied in the order in which they were added.
@@ -14,7 +13,7 @@
  *    again once when the reserve has made space.
  * I4 lsn and manifest generation count what is durable: a failed attempt's number is used again.
  */
-import { type Io, type MillraceError, messageOf, type Thread, type Timer } from '../base/index.ts';
+import { type Io, type MillraceError, messageOf, type Thread } from '../base/index.ts';
 import type { CommitJob, CommitReport } from './commit-thread.ts';
 import { logErrors } from './errors.ts';
 import { FileIndex, type History } from './file-index.ts';
@@ -73,9 +72,6 @@ export interface CommitStats {
   lastSyncMs: number;
 }
 
-/** A pause of this length gets its full stop. */
-const PAUSE_MS = 200;
-
 type Flight =
   | {
       readonly kind: 'frame';
@@ -104,8 +100,6 @@ export class Committer {
   private headBytes = 0;
   /** Of the job under way. */
   private manifestBytes = 0;
-  private hasFullStop = true;
-  private pause: Timer | undefined;
   private isClosing = false;
   private writable: (() => void)[] = [];
   private manifestWaiters: (() => void)[] = [];
@@ -173,7 +167,6 @@ export class Committer {
       }
     }
     this.isClosing = true;
-    this.pause?.cancel();
     this.thread.post('close');
     await this.thread.stop();
   }
@@ -192,13 +185,11 @@ export class Committer {
       this.post(0, this.encodeManifest());
     } else if (this.pending.length > 0) {
       if (!this.isFileNew && (this.isRollWanted || this.isFileFull)) this.seal(false);
-      else this.startFrame(this.takePending());
+      else this.startFrame();
     } else if (this.idle.length > 0) {
       const waiting = this.idle;
       this.idle = [];
       for (const wake of waiting) wake();
-    } else if (!this.hasFullStop && !this.pause && !this.isClosing) {
-      this.pause = this.io.clock.after(PAUSE_MS, () => this.paused(), { background: true });
     }
   }
 
@@ -208,21 +199,10 @@ export class Committer {
     return bytes >= this.host.fileBytesMax && bytes >= 2 * this.headBytes;
   }
 
-  private paused(): void {
-    this.pause = undefined;
-    if (!this.flight && this.pending.length === 0 && !this.isFileNew && !this.isClosing) this.startFrame([]);
-  }
-
-  private takePending(): readonly Unit[] {
+  private startFrame(): void {
+    const { file, isFileNew, staging } = this;
     const units = this.pending;
     this.pending = [];
-    this.pause?.cancel();
-    this.pause = undefined;
-    return units;
-  }
-
-  private startFrame(units: readonly Unit[]): void {
-    const { file, isFileNew, staging } = this;
     staging.reset();
     if (isFileNew) encodeFileHeader(staging.buffer, staging.reserve(FILE_HEADER_BYTES), file.sequence, this.now());
     const start = staging.length;
@@ -248,7 +228,7 @@ export class Committer {
       end += batch.length;
     }
     this.flight = { kind: 'frame', units, appends, bodiesPosition, end };
-    this.post(isFileNew ? 0 : position, isFileNew ? this.encodeManifest(file) : undefined);
+    this.post(isFileNew ? 0 : position, isFileNew ? this.encodeManifest(file) : undefined, end);
   }
 
   /** Writes the footer. `isLast` says in the manifest that the file ends here. */
@@ -260,7 +240,8 @@ export class Committer {
     this.post(this.file.endPosition, isLast ? this.encodeManifest() : undefined);
   }
 
-  private post(position: number, manifest: CommitJob['manifest']): void {
+  /** `markEnd` is where the frames end when the job is done; a footer moves nothing. */
+  private post(position: number, manifest: CommitJob['manifest'], markEnd?: number): void {
     const { file, host, isFileNew, staging } = this;
     const job: CommitJob = {
       directory: host.directory,
@@ -270,6 +251,7 @@ export class Committer {
       ranges: staging.ranges,
       memories: staging.takeUnannounced(),
       manifest,
+      mark: markEnd === undefined ? undefined : { sequence: file.sequence, end: markEnd },
     };
     this.manifestBytes = manifest?.bytes.length ?? 0;
     this.thread.post(job);
@@ -302,9 +284,6 @@ export class Committer {
       else if (flight.kind === 'seal') this.sealed(flight.footer);
       else this.generation++;
       if (flight.kind === 'manifest') for (const done of flight.done) done();
-    } else if (flight.kind === 'frame' && flight.units.length === 0 && !report.isFatal) {
-      // No space for a full stop: what comes next will tell.
-      this.hasFullStop = true;
     } else if (flight.kind === 'seal' && !report.isFatal) {
       // No space for the footer: the file does without, what it would say stays in memory.
       this.file.directory = flight.footer.directory;
@@ -324,7 +303,6 @@ export class Committer {
     this.file = this.newFile(this.file.sequence + 1);
     this.isFileNew = true;
     this.isRollWanted = false;
-    this.hasFullStop = true;
   }
 
   private apply(flight: Extract<Flight, { kind: 'frame' }>): void {
@@ -341,7 +319,6 @@ export class Committer {
       this.headBytes = flight.bodiesPosition;
       this.host.addFile(file);
     }
-    this.hasFullStop = units.length === 0;
     let position = flight.bodiesPosition;
     for (const { baseOffset, batch, lastOffset, partition, producerId, time } of appends) {
       const part = file.partOf(partition.id, () => partition.history);

@@ -18,9 +18,6 @@
  * that crc among them, stand in the table. So every byte is summed once, and recovery reads tables only, but for the
  * last frame.
  *
- * A frame may be empty: a full stop. It says that the frame before it is whole, so that damage to that one is never taken
- * for a torn tail once writing has paused.
- *
  * Written: format 3. Read: format 3.
  *
  * Invariants

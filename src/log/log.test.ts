@@ -1,10 +1,10 @@
 /** The log over real files: what was acknowledged is there after reopening; every rule of the producer table; retention. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { type Io, InlineThreads } from '../base/index.ts';
+import { InlineThreads, type Io, MillraceError } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
 import { batchOf } from '../testing/sim/records.ts';
 import { BatchHeader } from '../wire/records/index.ts';
@@ -126,14 +126,14 @@ test('a torn tail is cut off silently, whatever byte it ends at', async t => {
   await log.append(partition!, batchOf(['kept']));
   const name = '0000000001.mrj';
   const kept = readFileSync(join(path, name)).length;
+  const mark = readFileSync(join(path, 'synced'));
   await log.append(partition!, batchOf(['torn away']));
-  // What a kill leaves behind; a clean close would have said in the manifest where the file ends.
+  // What a kill within the last sync leaves behind; nobody was told of it.
   const left = new Map(readdirSync(path).map(file => [file, readFileSync(join(path, file))]));
+  left.set('synced', mark);
   await log.close();
   for (let length = kept; length < left.get(name)!.length; length += 7) {
-    for (const file of readdirSync(path)) rmSync(join(path, file));
-    for (const [file, bytes] of left)
-      writeFileSync(join(path, file), file === name ? bytes.subarray(0, length) : bytes);
+    restore(path, left, [name, left.get(name)!.subarray(0, length)]);
     const again = await Log.open(makeIo(), { directory: path });
     const [reopened] = again.topic('', 't')!.partitions;
     assert.equal(reopened!.syncedEnd, 1);
@@ -144,23 +144,73 @@ test('a torn tail is cut off silently, whatever byte it ends at', async t => {
   }
 });
 
-test('damage in the middle refuses the start with file and position, and is never cut', async t => {
+test('a tail that was acknowledged is never taken for a torn one, even when the log was killed', async t => {
   const path = directory(t);
   const log = await Log.open(makeIo(), { directory: path });
   const [partition] = (await log.createTopic('', 't', 1)).partitions;
-  for (let i = 0; i < 5; i++) await log.append(partition!, batchOf(['z'.repeat(50)]));
+  await log.append(partition!, batchOf(['kept']));
+  const name = '0000000001.mrj';
+  const kept = readFileSync(join(path, name)).length;
+  await log.append(partition!, batchOf(['acknowledged']));
+  const left = new Map(readdirSync(path).map(file => [file, readFileSync(join(path, file))]));
   await log.close();
-  const file = join(path, readdirSync(path)[0]!);
-  const bytes = readFileSync(file);
-  const at = bytes.indexOf('MRFR', bytes.indexOf('MRFR', 600) + 1) + 40;
-  bytes[at]! ^= 0xff;
-  writeFileSync(file, bytes);
-  await assert.rejects(Log.open(makeIo(), { directory: path }), { code: 'MR5003' });
-  assert.equal(readFileSync(file).length, bytes.length);
-  const report = checkLog(nodeIo().files, path);
-  assert.equal(report.findings[0]?.kind, 'damage');
-  assert.equal(report.findings[0]?.path, file);
-  truncateSync(file, bytes.length);
+  const whole = left.get(name)!;
+  for (let at = kept; at < whole.length; at += 5) {
+    const flipped = Uint8Array.from(whole);
+    flipped[at]! ^= 1 << (at % 8);
+    for (const bytes of [whole.subarray(0, at), flipped]) {
+      restore(path, left, [name, bytes]);
+      await assert.rejects(Log.open(makeIo(), { directory: path }), error => {
+        assert.ok(error instanceof MillraceError && error.code === 'MR5003');
+        assert.equal(error.details['file'], join(path, name));
+        assert.equal(error.details['position'], kept);
+        assert.match(error.message, new RegExp(`from there to byte ${whole.length}$`));
+        return true;
+      });
+    }
+  }
+});
+
+/** The files as they were, one of them with another content. */
+function restore(path: string, files: ReadonlyMap<string, Uint8Array>, [name, bytes]: [string, Uint8Array]): void {
+  for (const file of readdirSync(path)) rmSync(join(path, file));
+  for (const [file, content] of files) writeFileSync(join(path, file), file === name ? bytes : content);
+}
+
+test('damage in the middle refuses the start with file, position and what is lost, and is never cut', async t => {
+  const path = directory(t);
+  const log = await Log.open(makeIo(), { directory: path });
+  const [partition] = (await log.createTopic('', 't', 1)).partitions;
+  for (let i = 0; i < 5; i++) await log.append(partition!, batchOf(['z'.repeat(50), 'more']));
+  await log.close();
+  const file = join(path, '0000000001.mrj');
+  const whole = readFileSync(file);
+  // Frames: cluster id and topic, then the appends: the third.
+  let frame = -1;
+  for (let i = 0; i < 5; i++) frame = whole.indexOf('MRFR', frame + 1);
+  for (const [what, at, reason] of [
+    ['head', frame + 9, 'no frame begins here'],
+    ['table', frame + 60, 'the table’s crc does not match'],
+    ['batch', frame + 170, /the batch of partition number 1 at offset 4 \(byte \d+\) does not match its crc/],
+  ] as const) {
+    const bytes = Uint8Array.from(whole);
+    bytes[at]! ^= 0x10;
+    writeFileSync(file, bytes);
+    await assert.rejects(Log.open(makeIo(), { directory: path }), error => {
+      assert.ok(error instanceof MillraceError && error.code === 'MR5003', what);
+      assert.deepEqual([error.details['file'], error.details['position']], [file, frame]);
+      assert.match(String(error.details['reason']), new RegExp(reason));
+      assert.match(error.message, /; lost: offsets 4 to 5 of t\/0$/);
+      return true;
+    });
+    assert.equal(readFileSync(file).length, bytes.length);
+    const damage = checkLog(nodeIo().files, path).findings.filter(({ kind }) => kind === 'damage');
+    assert.ok(
+      damage.some(({ reason: text }) => text.startsWith('offsets 4 to 5 of t/0')),
+      what,
+    );
+    assert.ok(damage.every(({ path: where }) => where === file));
+  }
 });
 
 test('a full disk refuses appends with 56, keeps what was acknowledged, and resumes', async t => {

@@ -140,7 +140,9 @@ export class Reads {
       if (span.newest <= greatest) continue;
       const entries = this.places.entriesOf(partition, i);
       for (let entry = entries.find(partition.startOffset); entry < entries.count; entry++) {
-        greatest = Math.max(greatest, entries.time(entry));
+        const base = entries.baseOffset(entry);
+        const time = base < partition.startOffset ? this.newestKept(partition, base) : entries.time(entry);
+        greatest = Math.max(greatest, time);
       }
     }
     return greatest < 0 ? undefined : this.offsetForTime(partition, greatest);
@@ -172,6 +174,15 @@ export class Reads {
       const found = this.recordAtTime(partition, entries.baseOffset(entry), timestampMs);
       if (found) return found;
     }
+  }
+
+  /** Newest timestamp in a batch that the partition's start lies in. */
+  private newestKept(partition: Partition, baseOffset: number): number {
+    const [bytes] = this.read(partition, baseOffset, 1);
+    const cursor = new RecordCursor().open(bytes!);
+    let newest = -1;
+    while (cursor.advance()) if (cursor.offset >= partition.startOffset) newest = Math.max(newest, cursor.timestamp);
+    return newest;
   }
 
   private expectBatches(partition: Partition, extent: Extent, bytes: Uint8Array): void {

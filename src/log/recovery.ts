@@ -6,7 +6,7 @@
  * begins a new file.
  *
  *   newest file without a complete first frame, in no manifest   it was being created: removed, the one before is replayed
- *   newest file ends in half a frame                             torn tail: nobody was told of it; it is cut off
+ *   newest file ends in half a frame, behind the mark            torn tail: nobody was told of it; it is cut off
  *   file below the newest that the manifest lists no more        its unlinking was under way: removed
  *   anything else that does not fit                              damage: the start is refused, with file and position
  *
@@ -42,6 +42,7 @@ import {
   WindowReader,
 } from './journal-reader.ts';
 import { encodeManifest, type Manifest, readManifest, writeManifest } from './manifest.ts';
+import { type Mark, readMark } from './mark.ts';
 
 export interface Recovered {
   readonly files: readonly FileIndex[];
@@ -85,6 +86,7 @@ class Recovery {
   /** Listed by the manifest, which may be the last but one. */
   private readonly listed: ReadonlyMap<number, number>;
   private readonly newestListed: number;
+  private readonly mark: Mark | undefined;
   /** What it lists no more does not belong to the log, what it lists does. */
   private isRelied: boolean;
   private readonly gaps: Gap[] = [];
@@ -101,6 +103,7 @@ class Recovery {
     this.manifest = manifest;
     this.listed = new Map(manifest?.files.map(({ end, sequence }) => [sequence, end]));
     this.newestListed = manifest?.files.at(-1)?.sequence ?? 0;
+    this.mark = readMark(files, directory);
     this.isRelied = this.newestListed > 0 && damaged.length === 0;
   }
 
@@ -109,8 +112,9 @@ class Recovery {
     let found = journalFiles(files, this.directory);
     // One file is begun after a manifest; with more above it, it is not the newest that there was.
     if (found.filter(({ sequence }) => sequence > this.newestListed).length > 1) this.isRelied = false;
-    if ((found.at(-1)?.sequence ?? 0) < this.newestListed) {
-      this.refuse(journalPath(this.directory, this.newestListed), 0, 'the newest file of the journal is missing');
+    const newestKnown = Math.max(this.newestListed, this.mark?.sequence ?? 0);
+    if ((found.at(-1)?.sequence ?? 0) < newestKnown) {
+      this.refuse(journalPath(this.directory, newestKnown), 0, 'the newest file of the journal is missing');
     }
     if (this.isRelied) found = this.removeUnlisted(found);
     const generation = this.manifest?.generation ?? 0;
@@ -164,15 +168,16 @@ class Recovery {
     try {
       const reader = new WindowReader(file);
       const walk = walkFrames(reader, sequence);
-      const known = this.listed.get(sequence) ?? -1;
+      const known = Math.max(this.listed.get(sequence) ?? -1, this.mark?.sequence === sequence ? this.mark.end : -1);
       // Without a manifest to rely on, a second file may have been acknowledged.
       const isListed = this.isRelied ? sequence <= this.newestListed : isSecond || this.newestListed > 0;
-      if ((known >= 0 && walk.end < known) || (walk.frames.length === 0 && isListed)) this.refuseWalk(path, walk);
+      if ((known >= 0 && walk.end < known) || (walk.frames.length === 0 && isListed))
+        this.refuseWalk(path, walk, reader, known);
       this.refuseDamage(path, reader, walk, sequence);
       if (walk.frames.length === 0) return undefined;
       this.expectBodies(path, reader, walk.frames);
       const { before, index } = indexFrames(reader, path, sequence, walk, this.visit);
-      const isClean = this.isRelied && known === walk.end && walk.hasFooter;
+      const isClean = this.isRelied && this.listed.get(sequence) === walk.end && walk.hasFooter;
       if (isClean) index.parts = undefined;
       else makeDurable(this.files, path, index, walk, before);
       return { index, before, lsn: walk.frames.at(-1)!.head.lsn, tornBytes: walk.limit - walk.end, isClean };
@@ -225,7 +230,7 @@ class Recovery {
       if (!footer || isDeep) {
         const reader = new WindowReader(file);
         const walk = walkFrames(reader, sequence);
-        if (end >= 0 ? walk.end !== end : walk.frames.length === 0) this.refuseWalk(path, walk);
+        if (end >= 0 ? walk.end !== end : walk.frames.length === 0) this.refuseWalk(path, walk, reader, end);
         this.refuseDamage(path, reader, walk, sequence);
         this.expectBodies(path, reader, walk.frames);
         if (!footer) {
@@ -262,17 +267,20 @@ class Recovery {
   private refuseDamage(path: string, reader: WindowReader, walk: Walk, sequence: number): void {
     if (walk.defect === undefined) return;
     if (walk.format !== undefined || walk.hasFooter || nextIntactFrame(reader, sequence, walk.end + 1) !== undefined)
-      this.refuseWalk(path, walk);
+      this.refuseWalk(path, walk, reader);
   }
 
-  private refuseWalk(path: string, walk: Walk): never {
+  /** `end` is where the frames are known to have ended; what is not there can only be told by its place. */
+  private refuseWalk(path: string, walk: Walk, reader: WindowReader, end = -1): never {
     if (walk.format !== undefined) throw logErrors.otherFormat({ file: path, format: walk.format });
-    return this.refuse(path, walk.end, walk.defect ?? 'the file is shorter than it was');
+    const isFollowed = walk.hasFooter || nextIntactFrame(reader, sequenceOf(path), walk.end + 1) !== undefined;
+    const isTail = end > walk.end && !isFollowed;
+    const tail = isTail ? `, and all that was written from there to byte ${end}` : '';
+    return this.refuse(path, walk.end, walk.defect ?? 'the file is shorter than it was', tail);
   }
 
-  private refuse(path: string, position: number, reason: string): never {
-    const sequence = sequenceOf(path);
-    const lost = lostIn(this.files, this.directory, sequence);
+  private refuse(path: string, position: number, reason: string, tail = ''): never {
+    const lost = lostIn(this.files, this.directory, sequenceOf(path)) + tail;
     throw logErrors.damaged({ file: path, position, reason, lost });
   }
 

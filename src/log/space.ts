@@ -6,7 +6,7 @@
  * I1 while the disk is full appends are refused; what was acknowledged is kept and read. Writing resumes by itself when
  *    enough space for a new reserve and some work is free.
  */
-import { type FileSystem, systemCode } from '../base/index.ts';
+import { type File, type FileSystem, systemCode } from '../base/index.ts';
 
 const PIECE_BYTES = 1 << 20;
 const SPACE_BYTES_MIN = 64 * 1024;
@@ -27,8 +27,9 @@ export class Reserve {
   /** Makes the file unless it is there or space is short. */
   make(): void {
     if (this.bytes === 0 || this.files.exists(this.path) || !this.hasSpace()) return;
-    const file = this.files.open(this.path, 'create');
+    let file: File | undefined;
     try {
+      file = this.files.open(this.path, 'create');
       const piece = new Uint8Array(Math.min(PIECE_BYTES, this.bytes));
       for (let at = 0; at < this.bytes; at += piece.length) {
         file.write([piece.subarray(0, Math.min(piece.length, this.bytes - at))], at);
@@ -36,9 +37,9 @@ export class Reserve {
     } catch (error) {
       if (systemCode(error) !== 'ENOSPC' && systemCode(error) !== 'EDQUOT') throw error;
       // Somebody else was faster; better none than half of one.
-      this.files.remove(this.path);
+      if (this.files.exists(this.path)) this.files.remove(this.path);
     } finally {
-      file.close();
+      file?.close();
     }
   }
 

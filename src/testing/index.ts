@@ -1,6 +1,6 @@
 /** Front door of `testing`: the public test kit. */
 export { type Certificate, CertificateAuthority, type CertificateWish } from './certificates.ts';
-export { fuzz } from './fuzz.ts';
+export { fuzz, fuzzAsync } from './fuzz.ts';
 export {
   type InnerOffsets,
   type LegacyCodec,

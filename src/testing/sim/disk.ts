@@ -13,6 +13,9 @@
  *
  * A process that is killed without a loss of power keeps everything: `restart()` without a random source.
  *
+ * Other faults: a full disk, by `capacity` or from a call on (`fullAt`: a write leaves half of its bytes, a name is not
+ * made); a sync that fails; and, on a disk at rest, flipped bits, lost and shortened files, places that cannot be read.
+ *
  * Invariants
  * I1 what was synced (bytes by `File.sync`, names by `syncDirectory`) survives every crash.
  * I2 after the crash every call fails until `restart`; files opened before it fail for ever.
@@ -29,6 +32,8 @@ interface Inode {
   content: Uint8Array;
   durable: Uint8Array;
   unsynced: Change[];
+  /** Positions whose sectors cannot be read. */
+  unreadable?: number[];
 }
 
 type Renaming =
@@ -45,6 +50,8 @@ export class SimDisk implements FileSystem {
   syncs = 0;
   failSyncAt = Number.POSITIVE_INFINITY;
   capacity = Number.POSITIVE_INFINITY;
+  /** From this changing call on there is no space for anything new. */
+  fullAt = Number.POSITIVE_INFINITY;
   isCrashed = false;
   private epoch = 0;
   private names = new Map<string, Inode>();
@@ -76,6 +83,39 @@ export class SimDisk implements FileSystem {
     this.durableNames.delete(path);
   }
 
+  /** Cuts a file off, durably. */
+  shorten(path: string, size: number): void {
+    const inode = this.inode(path);
+    inode.content = inode.content.slice(0, size);
+    inode.durable = inode.durable.slice(0, size);
+  }
+
+  /** Reading the sector of a position fails from now on. */
+  breakSector(path: string, position: number): void {
+    const inode = this.inode(path);
+    inode.unreadable = [...(inode.unreadable ?? []), position - (position % SECTOR)];
+  }
+
+  /** Another disk with the same content, at rest. */
+  copy(): SimDisk {
+    const copy = new SimDisk();
+    const inodes = new Map<Inode, Inode>();
+    const same = (inode: Inode): Inode => {
+      const known = inodes.get(inode);
+      if (known) return known;
+      const made = { ...inode, unsynced: [...inode.unsynced] };
+      inodes.set(inode, made);
+      return made;
+    };
+    copy.names = new Map(this.names.entries().map(([name, inode]) => [name, same(inode)]));
+    copy.durableNames = new Map(this.durableNames.entries().map(([name, inode]) => [name, same(inode)]));
+    copy.unsyncedNames = this.unsyncedNames.map(change =>
+      change.kind === 'remove' ? change : { ...change, inode: same(change.inode) },
+    );
+    for (const path of this.directories) copy.directories.add(path);
+    return copy;
+  }
+
   get usedBytes(): number {
     let bytes = 0;
     for (const { content } of this.names.values()) bytes += content.length;
@@ -87,6 +127,7 @@ export class SimDisk implements FileSystem {
     if (mode === 'create') {
       this.count();
       if (this.names.has(path)) throw failure('EEXIST', path);
+      this.expectSpace();
       const inode = { content: new Uint8Array(0), durable: new Uint8Array(0), unsynced: [] };
       this.names.set(path, inode);
       this.unsyncedNames.push({ kind: 'set', path, inode });
@@ -129,6 +170,7 @@ export class SimDisk implements FileSystem {
     this.alive();
     this.count();
     const inode = this.inode(from);
+    this.expectSpace();
     this.names.delete(from);
     this.names.set(to, inode);
     this.unsyncedNames.push({ kind: 'rename', from, to, inode });
@@ -158,7 +200,17 @@ export class SimDisk implements FileSystem {
   }
 
   freeBytes(_path: string): number {
+    if (this.isFull) return 0;
     return Math.max(0, this.capacity - this.usedBytes);
+  }
+
+  /** @internal */
+  get isFull(): boolean {
+    return this.calls >= this.fullAt;
+  }
+
+  private expectSpace(): void {
+    if (this.isFull) throw failure('ENOSPC', 'no space left on device');
   }
 
   /** @internal */
@@ -231,6 +283,8 @@ class SimFile implements File {
 
   read(target: Uint8Array, offset: number, length: number, position: number): number {
     this.usable(false);
+    const isBroken = (start: number): boolean => start < position + length && start + SECTOR > position;
+    if (this.inode.unreadable?.some(isBroken)) throw failure('EIO', 'input/output error');
     const piece = this.inode.content.subarray(position, position + length);
     target.set(piece, offset);
     return piece.length;
@@ -247,7 +301,7 @@ class SimFile implements File {
       at += piece.length;
     }
     const growth = Math.max(0, position + length - this.inode.content.length);
-    const missing = growth - this.disk.freeBytes('');
+    const missing = growth - (this.disk.isFull ? Math.floor(growth / 2) : this.disk.freeBytes(''));
     // What still fits is written, as `writev` does it.
     if (missing > 0) bytes = bytes.subarray(0, Math.max(0, length - missing));
     this.inode.unsynced.push({ kind: 'write', position, bytes });
