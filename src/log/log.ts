@@ -73,8 +73,11 @@ export interface Append {
   readonly owner?: BatchOwner | undefined;
   /** The broker's time in place of the producer's; -1 keeps the producer's. */
   readonly appendTimeMs?: number;
+  /** State changes that are durable together with the batch; a repetition of an earlier batch makes none. */
+  readonly statesAt?: ((baseOffset: number) => readonly StateChange[]) | undefined;
 }
 
+const NO_STATES: readonly StateChange[] = [];
 const PRODUCER_IDS = 'producer-ids';
 const PRODUCER_BLOCK = 1_000;
 const CLUSTER_ID = 'cluster-id';
@@ -196,8 +199,14 @@ export class Log {
    * back then, or when the append is refused. A repetition of an earlier batch of an idempotent producer resolves with
    * the offsets of the first.
    */
-  append(partition: Partition, batch: Uint8Array, owner?: BatchOwner, appendTimeMs = -1): Promise<AppendResult> {
-    return this.enter({ partition, batch, owner, appendTimeMs }, []);
+  append(
+    partition: Partition,
+    batch: Uint8Array,
+    owner?: BatchOwner,
+    appendTimeMs = -1,
+    statesAt?: Append['statesAt'],
+  ): Promise<AppendResult> {
+    return this.enter({ partition, batch, owner, appendTimeMs, statesAt });
   }
 
   /** Appends and state changes that are durable together or not at all. Batches of idempotent producers are not for it. */
@@ -303,7 +312,7 @@ export class Log {
     this.openFiles.closeAll();
   }
 
-  private enter(append: Append, states: readonly StateChange[]): Promise<AppendResult> {
+  private enter(append: Append): Promise<AppendResult> {
     const { appendTimeMs = -1, batch, owner, partition } = append;
     const refusal = this.appendRefusal(partition);
     if (refusal) {
@@ -327,6 +336,7 @@ export class Log {
     }
     const part = this.place(append, header);
     const { baseOffset, time } = part;
+    const states = append.statesAt?.(baseOffset) ?? NO_STATES;
     const result = { baseOffset, logAppendTimeMs: appendTimeMs };
     const done = new Promise<AppendResult>((resolve, reject) => {
       this.committer.add({ appends: [part], states, applied: () => resolve(result), failed: reject });

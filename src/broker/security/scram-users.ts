@@ -50,7 +50,8 @@ export class ScramUsers {
   private readonly log: Log;
   private readonly declared = new Map<string, Map<string, ScramCredential>>();
 
-  private constructor(log: Log) {
+  /** Only those that are stored; `open` adds the configuration's. */
+  constructor(log: Log) {
     this.log = log;
   }
 
