@@ -44,8 +44,9 @@ interface Settings {
   readonly asEvents: boolean;
 }
 
-/** What a cut keeps: the next offset of each partition, and in which assignment it was read. */
+/** What a cut keeps: its number, the next offset of each partition, and in which assignment it was read. */
 interface Positions {
+  readonly cut: number;
   readonly assignment: number;
   readonly offsets: readonly (readonly [partition: number, offset: number])[];
 }
@@ -62,7 +63,9 @@ class KafkaSource implements Source {
   private assignment = 0;
   /** Set while partitions are to be given back; called when what was read of them is delivered and committed. */
   private givenBack: (() => void) | undefined;
-  private newestCut = '';
+  /** The cut behind which nothing of them was emitted; one before it does not cover everything. */
+  private lastOfAssignment = Number.POSITIVE_INFINITY;
+  private cuts = 0;
   private isStopped = false;
   private emitted = 0;
   private sinceCut = 0;
@@ -82,14 +85,15 @@ class KafkaSource implements Source {
       const batches = await this.reader.poll();
       const { assignment } = this;
       for (const read of batches) {
-        if (this.isStopped || this.left <= 0 || assignment !== this.assignment) read.owner?.release();
+        if (this.isStopped || this.left <= 0 || this.givenBack || assignment !== this.assignment) read.owner?.release();
         else await this.emit(out, read);
       }
       if (this.givenBack) await this.cutToGiveBack(out);
       else await this.cutWhenDue(out);
       if (this.settings.exits && batches.length === 0 && this.reader.isAtEnd) break;
     }
-    await this.cut(out);
+    if (this.givenBack) await this.cutToGiveBack(out);
+    else await this.cut(out);
   }
 
   stop(): void {
@@ -97,13 +101,13 @@ class KafkaSource implements Source {
   }
 
   async commit(positions: string): Promise<void> {
-    const { assignment, offsets } = JSON.parse(positions) as Positions;
+    const { assignment, cut, offsets } = JSON.parse(positions) as Positions;
     if (assignment === this.assignment) {
       const { topic } = this.settings;
       const isOurs = await this.reader.commit(offsets.map(([partition, offset]) => ({ topic, partition, offset })));
       if (!isOurs) this.warnOfRepetition();
     }
-    if (positions === this.newestCut) this.givenBack?.();
+    if (cut >= this.lastOfAssignment) this.givenBack?.();
   }
 
   close(): Promise<void> {
@@ -122,12 +126,15 @@ class KafkaSource implements Source {
       });
     }
     this.givenBack = undefined;
+    this.lastOfAssignment = Number.POSITIVE_INFINITY;
     this.assignment++;
     this.offsets.clear();
     this.times.clear();
   }
 
   private async cutToGiveBack(out: SourceOutput): Promise<void> {
+    if (this.lastOfAssignment <= this.cuts) return;
+    this.lastOfAssignment = this.cuts + 1;
     await this.cut(out);
     if (this.offsets.size === 0) this.givenBack?.();
   }
@@ -172,9 +179,8 @@ class KafkaSource implements Source {
     if (this.offsets.size === 0) return;
     const watermarkMs = Math.min(...this.times.values());
     if (watermarkMs > this.watermarkMs) await out.watermark((this.watermarkMs = watermarkMs));
-    const cut: Positions = { assignment: this.assignment, offsets: [...this.offsets] };
-    this.newestCut = JSON.stringify(cut);
-    await out.cutEpoch(this.newestCut);
+    const cut: Positions = { cut: ++this.cuts, assignment: this.assignment, offsets: [...this.offsets] };
+    await out.cutEpoch(JSON.stringify(cut), { urgent: this.givenBack !== undefined });
   }
 }
 
