@@ -11,5 +11,5 @@ export {
 } from './message-sets.ts';
 export { startTestBroker, type TestBroker } from './broker.ts';
 export type { EngineMode } from './modes.ts';
-export { Feed, Held, HoldSink, type Stand, standOf } from './stages.ts';
+export { Feed, type Fields, Held, HoldSink, type Stand, standOf } from './stages.ts';
 export { assertBalanced, memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

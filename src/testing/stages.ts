@@ -19,6 +19,7 @@ import {
   deadLetterStore,
   defineOperator,
   makeRegistry,
+  type OperatorDefinition,
   type Registry,
   type RowFailure,
   s,
@@ -239,6 +240,8 @@ export async function standOf(
   options: Partial<Pick<TaskHost, 'onError' | 'bytesMax' | 'checkpoints'>> & {
     readonly checkpoints?: CheckpointStore;
     readonly deadLetters?: { write(letters: readonly DeadLetter[]): Promise<void> };
+    readonly operators?: readonly OperatorDefinition[];
+    readonly services?: ReadonlyMap<string, unknown>;
   } = {},
 ): Promise<Stand> {
   const world = new World(7);
@@ -283,7 +286,8 @@ export async function standOf(
     functions: [],
     aggregates: [],
   });
-  const registry: Registry = { ...builtins, operators: new Map([...builtins.operators, ...own.operators]) };
+  const more = (options.operators ?? []).map(definition => [definition.name, definition] as const);
+  const registry: Registry = { ...builtins, operators: new Map([...builtins.operators, ...own.operators, ...more]) };
   const source = new SourceText('<stand>', text);
   const { diagnostics, plan } = compileTql(source, registry, { id: 'stand', hasImplicitEnds: false });
   assert(diagnostics.length === 0, diagnostics.map(diagnostic => printDiagnostic(diagnostic, source)).join('\n'));
@@ -298,16 +302,21 @@ export async function standOf(
     io,
     arena,
     registry,
-    service: <T>(token: ServiceToken<T>) => (token.name === deadLetterStore.name ? (store as T) : undefined),
+    service: <T>(token: ServiceToken<T>) =>
+      (token.name === deadLetterStore.name ? store : options.services?.get(token.name)) as T | undefined,
     warn: ({ message }) => warnings.push(message),
     ...(checkpoints && { checkpoints }),
     ...(onError && { onError }),
     ...(bytesMax !== undefined && { bytesMax }),
   });
-  const pass = async (ms = 0): Promise<void> => {
-    await world.run(world.time + ms);
-    // Promises that no event of the world was waiting for.
+  // Promises that no event of the world is waiting for: what the test has just said, and what came of it.
+  const settle = async (): Promise<void> => {
     for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve));
+  };
+  const pass = async (ms = 0): Promise<void> => {
+    await settle();
+    await world.run(world.time + ms);
+    await settle();
   };
   const sinksOf = (name: string): readonly HoldSink[] => sinks.get(name) ?? [];
   const stand: Stand = {

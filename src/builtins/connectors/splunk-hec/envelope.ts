@@ -19,25 +19,50 @@ export interface EnvelopeParts {
   warn(argument: string, message: string): void;
 }
 
-/** `,"host":"…"` and so on, behind the event; the default sourcetype is `_json`. */
-export function envelope(parts: EnvelopeParts, batch: EventBatch, row: number): Uint8Array {
-  const { event } = parts;
-  const isWhole = event === undefined && parts.includesNulls;
-  const value = event ? event.value(batch, row) : undefined;
-  const body = isWhole
-    ? batch.jsonOf(row)
-    : Buffer.from(printJson(value ?? batch.record(row), { stripNullFields: !parts.includesNulls }));
-  let rest = '';
-  for (const name of KEYS) {
-    const text = textOf(parts, name, batch, row);
-    if (text !== undefined) rest += `,"${name}":${JSON.stringify(text)}`;
-  }
-  const time = timeOf(parts, batch, row);
-  rest += (time === undefined ? '' : `,"time":${time}`) + fieldsOf(parts, batch, row);
-  return Buffer.concat([Buffer.from('{"event":'), body, Buffer.from(`${rest}}`)]);
-}
-
 const KEYS = ['host', 'source', 'sourcetype', 'index'] as const;
+const OPENING = Buffer.from('{"event":');
+const NS = 1_000_000_000n;
+const NULL = Buffer.from('null');
+
+/** Envelopes as pieces: an event that leaves as it came in is not copied here. */
+export class Envelopes {
+  private readonly parts: EnvelopeParts;
+  /** What stood behind the last event: it is often the same. */
+  private last = { text: '', bytes: Buffer.from('}') as Uint8Array };
+
+  constructor(parts: EnvelopeParts) {
+    this.parts = parts;
+  }
+
+  of(batch: EventBatch, row: number): readonly Uint8Array[] {
+    return [OPENING, this.event(batch, row), this.rest(batch, row)];
+  }
+
+  private event(batch: EventBatch, row: number): Uint8Array {
+    const { event, includesNulls } = this.parts;
+    if (event) return Buffer.from(printJson(event.value(batch, row), { stripNullFields: !includesNulls }));
+    if (batch.hasDocuments || includesNulls) {
+      const bytes = batch.jsonOf(row);
+      // Without the word there is no null field that would have to go.
+      if (includesNulls || Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(NULL) < 0) return bytes;
+    }
+    return Buffer.from(printJson(batch.record(row), { stripNullFields: !includesNulls }));
+  }
+
+  /** `,"host":"…"` and so on, with only the keys that are set. */
+  private rest(batch: EventBatch, row: number): Uint8Array {
+    const { parts } = this;
+    let text = '';
+    for (const name of KEYS) {
+      const value = textOf(parts, name, batch, row);
+      if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+    }
+    const time = timeOf(parts, batch, row);
+    text += (time === undefined ? '' : `,"time":${time}`) + fieldsOf(parts, batch, row);
+    if (text !== this.last.text) this.last = { text, bytes: Buffer.from(`${text}}`) };
+    return this.last.bytes;
+  }
+}
 
 export interface RawText {
   readonly bytes: Uint8Array;
@@ -78,9 +103,10 @@ function timeOf(parts: EnvelopeParts, batch: EventBatch, row: number): string | 
   const value = parts.time?.value(batch, row) ?? null;
   if (value === null) return undefined;
   if (value instanceof Time && value.ns >= 0n) {
-    return `${value.ns / 1_000_000_000n}.${String(value.ns % 1_000_000_000n)
+    const fraction = String(value.ns % NS)
       .padStart(9, '0')
-      .slice(0, 3)}`;
+      .replace(/0+$/, '');
+    return `${value.ns / NS}.${fraction.padEnd(3, '0')}`;
   }
   if (typeof value === 'bigint' && value >= 0n) return String(value);
   if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return printFloat(value);
