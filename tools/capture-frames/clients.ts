@@ -1,8 +1,17 @@
 /** The foreign clients that are recorded, each once through what it does with a broker. They throw where anything fails. */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PeerName, peerLibs } from '../../test/compat/peers/fetch.ts';
+import {
+  compilePrograms,
+  GENERATIONS,
+  JavaClient,
+  OLD_CODECS,
+  RECORDS_A_PRODUCER,
+} from '../../test/compat/peers/java-clients.ts';
 
 const COMPAT = join(import.meta.dirname, '../../test/compat');
 const LIMIT_MS = 90_000;
@@ -16,6 +25,14 @@ export const clients: Readonly<Record<string, (broker: string) => Promise<void>>
   'java-4.2.0': broker => java('kafka-4.2.0', broker),
   'java-3.9.1': broker => java('clients-3.9.1', broker),
   'java-2.8.2': broker => java('clients-2.8.2', broker),
+  'java-2.1.1': broker => javaOf('2.1.1', broker),
+  'java-1.1.1': broker => javaOf('1.1.1', broker),
+  'java-0.11.0.2': broker => javaOf('0.11.0.2', broker),
+  'java-0.10.2.2': broker => javaOf('0.10.2.2', broker),
+  'java-0.10.0.1': broker => javaOf('0.10.0.1', broker),
+  'java-0.9.0.1': broker => javaOf('0.9.0.1', broker),
+  'java-0.8.2.2': broker => javaOf('0.8.2.2', broker),
+  'java-0.8.2.2-scala': broker => javaOf('0.8.2.2-scala', broker),
   kafkajs,
   platformatic,
 };
@@ -52,6 +69,22 @@ async function kcat(broker: string, options: readonly string[]): Promise<void> {
 
 async function java(peer: PeerName, broker: string): Promise<void> {
   await run('java', ['-cp', join(peerLibs(peer), '*'), join(COMPAT, 'java/Client.java'), broker]);
+}
+
+/** A generation that is older than `Client.java`: writes with every codec and reads it. */
+async function javaOf(name: string, broker: string): Promise<void> {
+  const generation = { ...GENERATIONS.find(candidate => candidate.name === name)!, codecs: OLD_CODECS };
+  const classes = mkdtempSync(join(tmpdir(), 'millrace-java-'));
+  await compilePrograms([generation], classes);
+  const client = new JavaClient(generation, classes, broker);
+  try {
+    await client.produced();
+    const { failure } = await client.consume('shared', generation.acks.length * OLD_CODECS.length * RECORDS_A_PRODUCER);
+    if (failure !== undefined) throw new Error(failure);
+  } finally {
+    await client.end();
+    rmSync(classes, { recursive: true, force: true });
+  }
 }
 
 interface KafkaJs {

@@ -15,6 +15,7 @@ import { startTestBroker } from '../../src/testing/index.ts';
 import { apis } from '../../src/wire/index.ts';
 import { type CapturedFrame, judgesOf } from '../../test/compat/wire/captured-frame.ts';
 import { Judge } from '../../test/compat/wire/judge.ts';
+import { PARTITIONS } from '../../test/compat/peers/java-clients.ts';
 import { JARS } from '../../test/compat/wire/kafka-schema.ts';
 import { clients } from './clients.ts';
 import { type Frame, startProxy } from './proxy.ts';
@@ -24,6 +25,8 @@ const FRAME_BYTES_MAX = 1_500;
 
 async function capture(use: (broker: string) => Promise<void>): Promise<Frame[]> {
   const server = await startTestBroker({ advertisedHost: '127.0.0.1' });
+  // The oldest clients cannot make a topic with several partitions.
+  await server.log.createTopic('', 'shared', PARTITIONS);
   const port = await freePort();
   const target = await server.broker.listen({ address: { host: '127.0.0.2', port } });
   const proxy = await startProxy(
@@ -47,15 +50,16 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** The first frame of each kind, and the longest of the others that is not too long. */
+/** Of each kind the first frame that is not too long, or else the shortest, and the longest that is not too long. */
 function choose(frames: readonly Frame[]): Frame[] {
   const kinds = Map.groupBy(frames, ({ apiKey, version, direction }) => `${apiKey} ${version} ${direction}`);
   return [...kinds.values()]
-    .flatMap(([first, ...others]) => {
-      const longest = others
-        .filter(({ bytes }) => bytes.length <= FRAME_BYTES_MAX && bytes.length > first!.bytes.length)
-        .sort((a, b) => b.bytes.length - a.bytes.length)[0];
-      return longest === undefined ? [first!] : [first!, longest];
+    .flatMap(ofKind => {
+      const byLength = ofKind.toSorted((a, b) => a.bytes.length - b.bytes.length);
+      const isShort = ({ bytes }: Frame): boolean => bytes.length <= FRAME_BYTES_MAX;
+      const first = ofKind.find(isShort) ?? byLength[0]!;
+      const longest = byLength.findLast(isShort) ?? first;
+      return longest.bytes.length > first.bytes.length ? [first, longest] : [first];
     })
     .sort((a, b) => a.apiKey - b.apiKey || a.version - b.version || a.direction.localeCompare(b.direction));
 }

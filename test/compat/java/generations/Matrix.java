@@ -20,7 +20,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 abstract class Matrix {
     static final int COUNT = 20;
     private static final String[] ACKS = {"0", "1", "all", "idempotent"};
-    private static final String FILLER = new String(new char[100]).replace('\0', 'x');
+    private static final String FILLER = new String(new char[40]).replace('\0', 'x');
 
     final PrintStream out = System.out;
     final String name;
