@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { httpRequest } from './http-request.ts';
@@ -131,7 +132,13 @@ class NodeFiles implements FileSystem {
   }
 
   makeDirectory(path: string): void {
-    fs.mkdirSync(path, { recursive: true });
+    const first = fs.mkdirSync(path, { recursive: true });
+    if (first === undefined) return;
+    // Each new name is durable when its parent is synced.
+    for (let made = resolve(path); ; made = dirname(made)) {
+      this.syncDirectory(dirname(made));
+      if (made === resolve(first)) break;
+    }
   }
 
   rename(from: string, to: string): void {
