@@ -91,6 +91,27 @@ test('a length beyond the limit takes no memory and ends the stream; a frame tha
   assert.equal(arena.freeSlabs, before + 1);
 });
 
+test('a stream without room is held, and goes on where it stood when there is some', () => {
+  const got: number[] = [];
+  let hasRoom = false;
+  const receiver = new FrameReceiver({
+    frameBytesMax: 100_000,
+    room: bytes => (hasRoom || bytes < 10 ? privateRoom(bytes) : undefined),
+    onFrame: frame => got.push(frame.length),
+    onBadLength: () => assert.fail(),
+  });
+  const stream = framed([new Uint8Array(5), new Uint8Array(50), new Uint8Array(6)]);
+  receiver.received(stream.subarray(0, 20));
+  receiver.received(stream.subarray(20));
+  receiver.retry();
+  assert.deepEqual(got, [5], 'nothing passes a frame that waits');
+  hasRoom = true;
+  receiver.retry();
+  receiver.retry();
+  assert.deepEqual(got, [5, 50, 6]);
+  assert.equal(receiver.isInside, false);
+});
+
 test('without a free slab, and beyond the size of one, room is private', () => {
   const slabs: Slab[] = [];
   for (let slab = arena.take(); slab; slab = arena.take()) slabs.push(slab);

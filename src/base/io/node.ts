@@ -10,7 +10,6 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
-import { dirname, resolve } from 'node:path';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { httpRequest } from './http-request.ts';
@@ -132,13 +131,7 @@ class NodeFiles implements FileSystem {
   }
 
   makeDirectory(path: string): void {
-    const first = fs.mkdirSync(path, { recursive: true });
-    if (first === undefined) return;
-    // Each new name is durable when its parent is synced.
-    for (let made = resolve(path); ; made = dirname(made)) {
-      this.syncDirectory(dirname(made));
-      if (made === resolve(first)) break;
-    }
+    fs.mkdirSync(path, { recursive: true });
   }
 
   rename(from: string, to: string): void {
