@@ -118,7 +118,6 @@ export class App {
       settings: {
         autoCreateTopics: config.kafka.auto_create_topics,
         defaultPartitions: config.kafka.default_partitions,
-        advertisedHost: config.kafka.advertised_host,
       },
     });
     this.pool = new EnginePool({
@@ -133,7 +132,9 @@ export class App {
       warn: text => this.parts.printDiagnostic(text),
     });
     this.closers.push(() => this.pool.close());
-    this.kafkaAddress = await this.listening(kafka, address => this.broker.listen({ address }));
+    const { advertised_host: host, advertised_port: port } = config.kafka;
+    const advertised = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) };
+    this.kafkaAddress = await this.listening(kafka, address => this.broker.listen({ address, advertised }));
     this.closers.push(() => this.broker.close());
     this.loopDelay = new LoopDelay(io.clock);
     this.closers.push(async () => this.loopDelay.stop());
@@ -268,7 +269,7 @@ export class App {
             version: VERSION,
             counters: this.broker.counters,
             openConnections: this.broker.openConnections,
-            refusals: this.broker.refusals().reduce((sum, refusal) => sum + refusal.count, 0),
+            refusals: this.broker.refusedCount,
             log: this.log.stats,
             pipelines: this.reports(),
             loopDelay: SHARES.map((share, i) => [share, delays[i]!]),

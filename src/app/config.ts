@@ -17,6 +17,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       listen: z.string().default('127.0.0.1:9092').describe('Address of the Kafka listener, host:port.'),
       advertised_host: z.string().exactOptional().describe('Host that clients are told to connect to.'),
+      advertised_port: z.int().min(1).max(65_535).exactOptional().describe('Port that clients are told to connect to.'),
       allow_plaintext: z.boolean().default(false).describe('Allows a plaintext listener that is not on loopback.'),
       auto_create_topics: z.boolean().default(true).describe('Whether clients create topics by using them.'),
       default_partitions: z.int().min(1).max(10_000).default(1).describe('Partitions of topics made without a count.'),

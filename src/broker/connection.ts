@@ -1,23 +1,34 @@
 /**
  * One client connection: frames in, answers out in the order of the requests.
  *
- *   bytes ─► frame buffer ─► requests ─► handlers ─► answers, in order ─► socket
+ *   bytes ─► frames ─► queue ─► handlers ─► slots, in order ─► socket
  *
- * A request starts when it has arrived; requests of one connection may overlap (a long Fetch does not keep a Produce behind
- * it from being written), but their answers leave in order. Produce requests reserve their offsets when they start, so
- * their order is the connection's.
+ * Requests of one connection overlap, so that a Produce behind a long Fetch is written and a Heartbeat behind it keeps its
+ * session; they start in the order of arrival, and their answers leave in it. Produce requests reserve their offsets when
+ * they start, so the order of records is the connection's. What may not start yet stays in the queue, and while anything is
+ * there nothing is read: the client's own socket holds the rest.
+ *
+ *   starts when    fewer than 256 are unanswered, and less than 1 MiB of answers waits to be read by the client, and
+ *                  (of an API that waits, `Handler.waits`) no other request of the same API is unanswered
+ *   reads when     the queue is empty, the log takes more, there is memory for the frame, and no throttling is on
+ *
+ * The end has its place in the order, too: an error that closes the connection stands behind the answers of what came
+ * before it.
  *
  * Invariants
  * I1 answers leave in request order, each once; acks=0 has none.
- * I2 a frame is bounded by `requestBytesMax`; memory for it is taken as its bytes arrive.
- * I3 reading stops while the log is busy or too many answers wait, and goes on by itself.
+ * I2 a frame is bounded by `requestBytesMax`; memory for it is taken from the budget before it is received.
+ * I3 a client that does not read holds at most 1 MiB of answers and one more.
+ * I4 a connection that was ended is gone some seconds later, whatever the client does.
  */
 import {
+  type Address,
   type Connection,
   FrameReceiver,
   messageOf,
   MillraceError,
   privateRoom,
+  type Room,
   type Slab,
   type Timer,
 } from '../base/index.ts';
@@ -31,17 +42,40 @@ import {
   NO_RESPONSE,
   type RequestContext,
 } from './handler.ts';
-import { sniff } from './sniff.ts';
+import { SNIFFED_BYTES, sniff } from './sniff.ts';
 
-const PENDING_ANSWERS_MAX = 256;
+const UNANSWERED_MAX = 256;
+const UNREAD_BYTES_MAX = 1024 * 1024;
+/** A client that has stopped in the middle of a request is given up after this. */
+const STALL_MS = 30_000;
+/** How long answers under way may hold up the end that follows an error. */
+const END_WAIT_MS = 1_000;
+/** How long a client that was ended has to end its side. */
+const LINGER_MS = 5_000;
+/** How long a client that has sent its last waits for the answers. */
+const HALF_OPEN_MS = 30_000;
 const API_VERSIONS_KEY = 18;
 const UNSUPPORTED_VERSION = 35;
 
-type Answer = readonly Uint8Array[] | undefined;
-
 interface Slot {
-  answer: Answer;
+  readonly handler: Handler | undefined;
+  readonly requestBytes: number;
+  answer: readonly Uint8Array[];
   isReady: boolean;
+  /** The connection ends here. */
+  isLast: boolean;
+}
+
+interface Frame {
+  readonly bytes: Uint8Array;
+  readonly owner: Slab | undefined;
+}
+
+export interface ConnectionParts {
+  readonly connection: Connection;
+  /** What Metadata says; where it says nothing, the address that the client reached. */
+  readonly advertised?: Partial<Address> | undefined;
+  onGone(connection: ClientConnection): void;
 }
 
 export class ClientConnection {
@@ -49,219 +83,380 @@ export class ClientConnection {
   private readonly connection: Connection;
   private readonly client: ClientInfo;
   private readonly namespace = '';
+  private readonly advertised: Address;
   private readonly receiver: FrameReceiver;
-  private isFirst = true;
-  private isClosed = false;
-  private hasEnded = false;
-  private isPaused = false;
+  /** Bytes before the first four. */
+  private first: Uint8Array | undefined = new Uint8Array(0);
+  private readonly queue: Frame[] = [];
   private readonly slots: Slot[] = [];
   private readonly closers = new Set<() => void>();
-  private idle: Timer | undefined;
   private readonly onGone: (connection: ClientConnection) => void;
+  /** When something was last received or answered. */
+  private activeMs: number;
+  private watch: Timer | undefined;
+  /** Size of the frame that memory was taken for and that is not yet whole. */
+  private receivingBytes = 0;
+  /** Of answers that the client has not read. */
+  private unreadBytes = 0;
+  private isReading = true;
+  private isHeldByLog = false;
+  private isHeldByMemory = false;
+  private isThrottled = false;
+  /** The client has sent its last. */
+  private hasHeardAll = false;
+  /** No more requests are taken. */
+  private isEnding = false;
+  private hasEnded = false;
+  private isClosed = false;
 
-  constructor(services: BrokerServices, connection: Connection, onGone: (connection: ClientConnection) => void) {
+  constructor(services: BrokerServices, { advertised, connection, onGone }: ConnectionParts) {
     this.services = services;
     this.connection = connection;
     this.onGone = onGone;
-    this.client = { id: '', address: `${connection.remote.host}:${connection.remote.port}`, software: '' };
-    this.touch();
-    const { arena, settings } = services;
+    this.client = { id: '', host: connection.remote.host, software: '', fetchFrom: undefined };
+    this.advertised = { ...connection.local, ...advertised };
+    this.activeMs = services.io.clock.monotonic();
+    const { requestBytesMax } = services.settings;
     this.receiver = new FrameReceiver({
-      frameBytesMax: settings.requestBytesMax,
-      // Record data stays where it is read until it is durable; of other requests parts may be kept for long.
-      room: (bytes, begun) => (arena && isProduce(begun) ? arena.room(bytes) : privateRoom(bytes)),
-      onFrame: (frame, owner) => this.request(frame, owner),
-      onBadLength: size => this.refuse(brokerErrors.frameTooLarge({ size, limit: settings.requestBytesMax })),
+      frameBytesMax: requestBytesMax,
+      room: (bytes, begun) => this.room(bytes, begun),
+      onFrame: (bytes, owner) => {
+        this.receivingBytes = 0;
+        this.queue.push({ bytes, owner });
+      },
+      onBadLength: size => {
+        // What came before it is still answered.
+        this.pump();
+        this.refuse(brokerErrors.frameTooLarge({ size, limit: requestBytesMax }));
+      },
     });
-    connection.start({
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.watchIdle();
+    this.connection.start({
       into: () => this.receiver.into(),
       onData: chunk => this.received(chunk),
-      onDrain: () => this.resume(),
-      onEnd: () => this.ended(),
+      onEnd: () => this.heardAll(),
       onClose: () => this.closed(),
     });
   }
 
-  /** FIN; what is being answered still goes out. */
+  /** FIN; what is being done is still answered, what only waits is not. */
   close(): void {
-    if (this.slots.length === 0) this.connection.end();
-    else this.closers.add(() => undefined);
-    if (this.slots.length > 0) this.services.io.clock.after(1_000, () => this.connection.end(), { background: true });
+    this.stop();
+    this.send();
+    this.endAfter(END_WAIT_MS);
   }
 
   private received(chunk: Uint8Array): void {
-    if (this.isClosed) return;
+    if (this.isEnding) return;
     this.touch();
-    if (this.isFirst && !this.acceptFirst(chunk)) return;
-    this.receiver.received(chunk);
-    this.maybePause();
+    const bytes = this.first ? this.judge(chunk) : chunk;
+    if (!bytes) return;
+    this.receiver.received(bytes);
+    this.pump();
   }
 
-  private acceptFirst(chunk: Uint8Array): boolean {
-    const found = sniff(chunk);
-    if (!found) {
-      this.isFirst = chunk.length < 4;
-      return true;
+  /** The bytes to go on with, once the first four are Kafka's. */
+  private judge(chunk: Uint8Array): Uint8Array | undefined {
+    const bytes = this.first!.length === 0 ? chunk : Buffer.concat([this.first!, chunk]);
+    if (bytes.length < SNIFFED_BYTES) {
+      this.first = Uint8Array.from(bytes);
+      return undefined;
     }
+    this.first = undefined;
+    const found = sniff(bytes);
+    if (!found) return bytes;
     if (found.reply) this.connection.write([Buffer.from(found.reply)]);
     this.refuse(found.error);
-    return false;
+    return undefined;
   }
 
-  private request(frame: Uint8Array, owner: Slab | undefined): void {
-    if (this.isClosed) {
-      owner?.release();
-      return;
+  /** Record data stays where it is read until it is durable; of other requests parts may be kept for long. */
+  private room(bytes: number, begun: Uint8Array): Room | undefined {
+    const { arena, memory } = this.services;
+    if (!this.isHeldByMemory && !memory.take(bytes, this.hasMemory)) {
+      this.isHeldByMemory = true;
+      return undefined;
     }
-    const reader = new Reader(frame);
+    this.isHeldByMemory = false;
+    this.receivingBytes = bytes;
+    return arena && isProduce(begun) ? arena.room(bytes) : privateRoom(bytes);
+  }
+
+  private readonly hasMemory = (): void => {
+    this.receiver.retry();
+    this.pump();
+  };
+
+  /** Starts what may start, and reads on if nothing is left. */
+  private pump(): void {
+    while (this.queue.length > 0 && !this.isEnding && this.mayStart(this.queue[0]!.bytes)) {
+      this.begin(this.queue.shift()!);
+    }
+    if (this.hasHeardAll && this.queue.length === 0 && this.slots.length === 0) this.end();
+    this.steer();
+  }
+
+  private mayStart(frame: Uint8Array): boolean {
+    if (this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= UNREAD_BYTES_MAX) return false;
+    const key = frame.length < 2 ? -1 : frame[0]! * 256 + frame[1]!;
+    const handler = this.services.handlers.get(key);
+    return !handler?.waits || this.slots.every(slot => slot.handler !== handler || slot.isReady);
+  }
+
+  private steer(): void {
+    const { log } = this.services;
+    if (log.isBusy && !this.isHeldByLog) {
+      this.isHeldByLog = true;
+      log.whenWritable(() => {
+        this.isHeldByLog = false;
+        this.steer();
+      });
+    }
+    const isHeld = this.isHeldByLog || this.isHeldByMemory || this.isThrottled || this.queue.length > 0;
+    const isReading = this.isEnding || !isHeld;
+    if (isReading === this.isReading || this.isClosed) return;
+    this.isReading = isReading;
+    this.touch();
+    if (isReading) this.connection.resume();
+    else this.connection.pause();
+  }
+
+  private begin({ bytes, owner }: Frame): void {
+    const reader = new Reader(bytes);
+    const { handlers } = this.services;
     let handler: Handler | undefined;
     try {
-      const header = decodeRequestHeader(reader, key => this.services.handlers.get(key)?.api.flexibleSince);
-      handler = this.services.handlers.get(header.apiKey);
-      if (header.clientId !== null) (this.client as { id: string }).id = header.clientId;
+      const header = decodeRequestHeader(reader, key => handlers.get(key)?.api.flexibleSince);
+      handler = handlers.get(header.apiKey);
+      if (header.clientId !== null) this.client.id = header.clientId;
       if (!handler) throw brokerErrors.unknownApi({ key: header.apiKey });
       this.services.counters.requests++;
-      if (header.apiVersion < handler.min || header.apiVersion > handler.max) {
+      const { apiVersion: version, correlationId } = header;
+      if (version < handler.min || version > handler.max) {
+        this.wrongVersion(handler, version, correlationId, bytes.length);
         owner?.release();
-        this.wrongVersion(handler, header.apiVersion, header.correlationId);
         return;
       }
-      const { api } = handler;
-      const message = api.decodeRequest(reader, header.apiVersion);
+      const message = handler.api.decodeRequest(reader, version);
       reader.expectEnd();
-      this.run(handler, header.apiVersion, header.correlationId, message, owner);
+      this.run(handler, version, correlationId, message, { bytes, owner });
     } catch (error) {
-      owner?.release();
       if (!(error instanceof MillraceError)) throw error;
+      this.giveBack({ bytes, owner });
       const api = handler?.api.name ?? 'unknown';
-      const isKnown = error.row === brokerErrors.unknownApi.row;
-      this.refuse(isKnown ? error : brokerErrors.malformed({ api, reason: error.message }, error));
+      const isNamed = error.row === brokerErrors.unknownApi.row || error.row === brokerErrors.unsupportedVersion.row;
+      this.refuse(isNamed ? error : brokerErrors.malformed({ api, reason: error.message }, error));
     }
   }
 
   /** ApiVersions answers in its first layout, so that the client can read the range; everything else ends. */
-  private wrongVersion(handler: Handler, version: number, correlationId: number): void {
+  private wrongVersion(handler: Handler, version: number, correlationId: number, requestBytes: number): void {
     const { api, max, min } = handler;
-    if (api.key !== API_VERSIONS_KEY) {
-      this.refuse(brokerErrors.unsupportedVersion({ api: api.name, version, min, max }));
-      return;
-    }
-    const slot = this.openSlot();
-    const apiKeys = [{ apiKey: API_VERSIONS_KEY, minVersion: min, maxVersion: max }];
-    const body = { errorCode: UNSUPPORTED_VERSION, apiKeys } as never;
-    this.settle(slot, encodeResponse(api as AnyApi, 0, correlationId, body));
+    if (api.key !== API_VERSIONS_KEY) throw brokerErrors.unsupportedVersion({ api: api.name, version, min, max });
+    const body = {
+      errorCode: UNSUPPORTED_VERSION,
+      apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion: min, maxVersion: max }],
+    };
+    const slot = this.openSlot(handler, requestBytes);
+    this.settle(slot, encodeResponse(api as AnyApi, 0, correlationId, body as never));
   }
 
-  private run(handler: Handler, version: number, correlationId: number, message: never, frame: Slab | undefined): void {
-    const slot = this.openSlot();
-    const context: RequestContext = {
+  private run(handler: Handler, version: number, correlationId: number, message: never, frame: Frame): void {
+    const slot = this.openSlot(handler, frame.bytes.length);
+    const answer = (response: unknown): void => {
+      if (response === NO_RESPONSE) this.settle(slot, []);
+      else if (response === CLOSE) this.settleLast(slot);
+      else {
+        this.settle(slot, encodeResponse(handler.api, version, correlationId, response as never));
+        this.throttle((response as { readonly throttleTimeMs?: number }).throttleTimeMs ?? 0);
+      }
+    };
+    const failed = (error: unknown): void => {
+      const { name } = handler.api;
+      this.services.logger.error(`${name} failed: ${messageOf(error)}`, {
+        stack: error instanceof Error ? error.stack : undefined,
+      });
+      this.refused(brokerErrors.handlerFailed({ api: name, reason: messageOf(error) }, error));
+      this.settleLast(slot);
+    };
+    // What is to be durable holds the frame for itself.
+    try {
+      const result = handler.handle(this.context(version, frame.owner), message);
+      if (!(result instanceof Promise)) answer(result);
+      else result.then(answer).catch(failed);
+    } catch (error) {
+      failed(error);
+    } finally {
+      frame.owner?.release();
+    }
+  }
+
+  private context(version: number, frame: Slab | undefined): RequestContext {
+    return {
       ...this.services,
       namespace: this.namespace,
       client: this.client,
-      host: this.connection.local.host,
-      port: this.connection.local.port,
+      advertised: this.advertised,
       version,
       frame,
       onClose: callback => {
         this.closers.add(callback);
         return () => this.closers.delete(callback);
       },
+      refused: error => this.refused(error),
     };
-    const answer = (response: unknown): void => {
-      if (response === CLOSE) this.connection.end();
-      const isSilent = response === NO_RESPONSE || response === CLOSE;
-      this.settle(slot, isSilent ? undefined : encodeResponse(handler.api, version, correlationId, response as never));
-    };
-    const failed = (error: unknown): void => {
-      this.services.logger.error(`${handler.api.name} failed: ${messageOf(error)}`, {
-        stack: error instanceof Error ? error.stack : undefined,
-      });
-      this.refuse(brokerErrors.handlerFailed({ api: handler.api.name, reason: messageOf(error) }, error));
-    };
-    // What is to be durable holds the frame for itself.
-    try {
-      const result = handler.handle(context, message);
-      if (result instanceof Promise) {
-        result
-          .finally(() => frame?.release())
-          .then(answer)
-          .catch(failed);
-        return;
-      }
-      frame?.release();
-      answer(result);
-    } catch (error) {
-      failed(error);
-    }
   }
 
-  private openSlot(): Slot {
-    const slot: Slot = { answer: undefined, isReady: false };
+  private openSlot(handler: Handler, requestBytes: number): Slot {
+    // What waits keeps nothing of its bytes.
+    if (handler.waits) this.services.memory.give(requestBytes);
+    const slot = { handler, requestBytes: handler.waits ? 0 : requestBytes, answer: [], isReady: false, isLast: false };
     this.slots.push(slot);
     return slot;
   }
 
-  private settle(slot: Slot, answer: Answer): void {
+  private settle(slot: Slot, answer: readonly Uint8Array[]): void {
     slot.answer = answer;
     slot.isReady = true;
-    const ready: Uint8Array[] = [];
-    while (this.slots[0]?.isReady) ready.push(...(this.slots.shift()!.answer ?? []));
-    if (ready.length > 0 && !this.isClosed && !this.connection.write(ready)) this.pause();
-    if (this.hasEnded && this.slots.length === 0) this.connection.end();
-    this.resume();
+    this.touch();
+    this.services.memory.give(slot.requestBytes);
+    if (!this.isClosed) this.holdUnread(sizeOf(answer));
+    this.send();
+    this.pump();
   }
 
-  private maybePause(): void {
-    const { log } = this.services;
-    if (log.isBusy) {
-      this.pause();
-      log.whenWritable(() => this.resume());
-    } else if (this.slots.length > PENDING_ANSWERS_MAX) this.pause();
+  /** The connection ends in place of an answer. */
+  private settleLast(slot: Slot): void {
+    slot.isLast = true;
+    this.stop();
+    this.settle(slot, []);
+    this.endAfter(END_WAIT_MS);
   }
 
-  private pause(): void {
-    if (this.isPaused || this.isClosed) return;
-    this.isPaused = true;
-    this.connection.pause();
+  /** Writes the answers whose turn it is. */
+  private send(): void {
+    if (this.isClosed || this.hasEnded) return;
+    const pieces: Uint8Array[] = [];
+    let isLast = false;
+    while (this.slots[0]?.isReady && !isLast) {
+      const slot = this.slots.shift()!;
+      for (const piece of slot.answer) pieces.push(piece);
+      isLast = slot.isLast;
+    }
+    if (pieces.length > 0) {
+      const bytes = sizeOf(pieces);
+      this.connection.write(pieces, () => {
+        if (this.isClosed) return;
+        this.holdUnread(-bytes);
+        this.pump();
+      });
+    }
+    const isIdle = this.slots.every(({ handler, isReady }) => !isReady && handler?.waits);
+    if (isLast || (this.isEnding && isIdle)) this.end();
   }
 
-  private resume(): void {
-    if (!this.isPaused || this.isClosed || this.slots.length > PENDING_ANSWERS_MAX || this.services.log.isBusy) return;
-    this.isPaused = false;
-    this.connection.resume();
+  private holdUnread(bytes: number): void {
+    this.unreadBytes += bytes;
+    this.services.memory.answerBytes += bytes;
   }
 
+  private throttle(ms: number): void {
+    if (ms <= 0) return;
+    this.isThrottled = true;
+    this.steer();
+    const isOver = (): void => {
+      this.isThrottled = false;
+      this.steer();
+    };
+    this.services.io.clock.after(ms, isOver, { background: true });
+  }
+
+  private refused(error: MillraceError): void {
+    this.services.refusals.add(this.client, error);
+  }
+
+  /** What the client sent is not taken: the connection ends, behind the answers of what came before. */
   private refuse(error: MillraceError): void {
-    const who = [this.client.id, this.client.software, this.client.address].filter(part => part !== '').join(' ');
-    this.services.refusals.add(who, error);
-    this.isClosed = true;
-    this.connection.end();
+    this.refused(error);
+    this.stop();
+    this.slots.push({ handler: undefined, requestBytes: 0, answer: [], isReady: true, isLast: true });
+    this.send();
+    this.endAfter(END_WAIT_MS);
+  }
+
+  /** Takes no more requests. What still comes is read and dropped, so that the client's end is seen. */
+  private stop(): void {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    const { memory } = this.services;
+    memory.leave(this.hasMemory);
+    this.receiver.close();
+    memory.give(this.receivingBytes);
+    for (const frame of this.queue.splice(0)) this.giveBack(frame);
+    this.steer();
+  }
+
+  private giveBack({ bytes, owner }: Frame): void {
+    owner?.release();
+    this.services.memory.give(bytes.length);
   }
 
   /** The client sends no more; what it asked for is still answered. */
-  private ended(): void {
+  private heardAll(): void {
+    this.hasHeardAll = true;
+    this.pump();
+    this.services.io.clock.after(HALF_OPEN_MS, () => this.connection.destroy(), { background: true });
+  }
+
+  private endAfter(ms: number): void {
+    if (!this.hasEnded) this.services.io.clock.after(ms, () => this.end(), { background: true });
+  }
+
+  private end(): void {
+    if (this.hasEnded || this.isClosed) return;
     this.hasEnded = true;
-    if (this.slots.length === 0) this.connection.end();
-    else this.services.io.clock.after(30_000, () => this.connection.destroy(), { background: true });
+    this.stop();
+    this.connection.end();
+    this.services.io.clock.after(LINGER_MS, () => this.connection.destroy(), { background: true });
   }
 
   private closed(): void {
     this.isClosed = true;
-    this.receiver.close();
-    this.idle?.cancel();
+    this.stop();
+    this.holdUnread(-this.unreadBytes);
+    this.watch?.cancel();
     for (const callback of this.closers) callback();
     this.closers.clear();
     this.onGone(this);
   }
 
   private touch(): void {
-    this.idle?.cancel();
-    const check = (): void => {
-      if (this.slots.length > 0) this.touch();
-      else this.connection.end();
-    };
-    this.idle = this.services.io.clock.after(this.services.settings.idleMs, check, { background: true });
+    this.activeMs = this.services.io.clock.monotonic();
   }
+
+  /** Ends a client that says nothing for long, and sooner one that has stopped in the middle of a request. */
+  private watchIdle(): void {
+    const { clock } = this.services.io;
+    const { idleMs } = this.services.settings;
+    const check = (): void => {
+      const quietMs = clock.monotonic() - this.activeMs;
+      const isStalled = this.isReading && this.receiver.isInside && quietMs >= STALL_MS;
+      if (isStalled && !this.isEnding) this.refuse(brokerErrors.stalled({ seconds: Math.round(quietMs / 1_000) }));
+      else if (quietMs >= idleMs && this.slots.length === 0) this.end();
+      this.watchIdle();
+    };
+    this.watch = clock.after(Math.min(STALL_MS, idleMs), check, { background: true });
+  }
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
 }
 
 /** Produce is API 0. Of a frame that has hardly begun it is not known. */

@@ -52,6 +52,31 @@ export const brokerErrors = defineErrors({
     text: 'zstd batches of {topic}/{partition} are not for Fetch version {version}: the client is older than the codec',
     help: 'Update the client to Kafka 2.1 or later, or let the producers of the topic use another compression.type.',
   },
+  stalled: {
+    code: 'MR5411',
+    text: 'a request that stopped in its middle for {seconds} s',
+    help: 'The client hangs, or the network between lost it; the client sends again over a new connection.',
+  },
+  tooManyConnections: {
+    code: 'MR5412',
+    text: 'connection number {count}; the limit is {limit}',
+    help: 'Look for clients that open a connection for every message, or that never close theirs.',
+  },
+  topicRefused: {
+    code: 'MR5413',
+    text: 'topic {topic} is not made: {reason}',
+    help: 'Use another name, or make the topic beforehand.',
+  },
+  transactional: {
+    code: 'MR5414',
+    text: 'a producer with transactional.id {id}: transactions are not implemented in this version',
+    help: 'Leave transactional.id out; idempotent producers work.',
+  },
+  unreadable: {
+    code: 'MR5415',
+    text: 'records of {topic}/{partition} cannot be read: {reason}',
+    help: 'Run `millrace log check` on the data directory. The client comes again for ever; skip the batch to go on.',
+  },
   produceRefused: {
     code: 'MR5410',
     text: 'records for {topic}/{partition} refused with {error}: {reason}',

@@ -2,21 +2,29 @@
  * What a handler of one API is: versions, code, and what it may use. The ApiVersions answer is computed from the list of
  * handlers (`handlers/index.ts`), so nothing is advertised that is not there.
  */
-import type { Arena, Io, Logger, Slab } from '../base/index.ts';
+import type { Address, Arena, Io, Logger, MillraceError, Slab } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import type { Log, Topic } from '../log/index.ts';
 import type { AnyApi, Api } from '../wire/index.ts';
+import type { ClientMemory } from './memory.ts';
 import type { Refusals } from './refusals.ts';
+import type { TopicMaker } from './topic-maker.ts';
 
 export interface BrokerSettings {
   readonly nodeId: number;
-  readonly advertisedHost: string | undefined;
   readonly requestBytesMax: number;
+  /** What a Fetch may hold at most, whatever it asks for. */
   readonly fetchBytesMax: number;
+  /** Requests that are received or worked on, of all clients together. */
+  readonly requestMemoryBytes: number;
+  /** Answers that clients have not read yet, all together: beyond it a Fetch gets one batch. */
+  readonly answerMemoryBytes: number;
+  readonly connectionsMax: number;
   readonly idleMs: number;
   readonly autoCreateTopics: boolean;
   readonly defaultPartitions: number;
-  readonly topicDefaults: ReadonlyMap<string, string>;
+  /** Of all topics together. */
+  readonly partitionsMax: number;
 }
 
 export interface BrokerServices {
@@ -27,6 +35,8 @@ export interface BrokerServices {
   readonly coordination: Coordination;
   readonly settings: BrokerSettings;
   readonly refusals: Refusals;
+  readonly memory: ClientMemory;
+  readonly topicMaker: TopicMaker;
   readonly logger: Logger;
   readonly handlers: ReadonlyMap<number, Handler>;
   readonly counters: BrokerCounters;
@@ -40,23 +50,27 @@ export interface BrokerCounters {
   fetchedBytes: number;
 }
 
+/** Who is at the other end. */
 export interface ClientInfo {
-  readonly id: string;
-  readonly address: string;
+  id: string;
+  readonly host: string;
   software: string;
+  /** The partition that a byte limit kept from being read; the next Fetch begins there. */
+  fetchFrom: string | undefined;
 }
 
 export interface RequestContext extends BrokerServices {
   readonly namespace: string;
   readonly client: ClientInfo;
-  /** The address that the client reached us at, for Metadata. */
-  readonly host: string;
-  readonly port: number;
+  /** Where clients reach this node, as this client's listener tells it. */
+  readonly advertised: Address;
   readonly version: number;
   /** Held until the records of the request are durable. */
   readonly frame: Slab | undefined;
   /** Calls back when the connection closes; returns how to forget it. */
   onClose(callback: () => void): () => void;
+  /** Remembers and logs what this client was refused. */
+  refused(error: MillraceError): void;
 }
 
 /** Answered by nothing at all (acks=0). */
@@ -68,20 +82,25 @@ export interface Handler {
   readonly api: AnyApi;
   readonly min: number;
   readonly max: number;
+  /**
+   * May wait for something that has not happened yet. A connection runs one such request of an API at a time, and does not
+   * wait for it when it closes; nothing of the request's bytes may be used after the call.
+   */
+  readonly waits: boolean;
   readonly handle: (context: RequestContext, request: never) => unknown;
 }
+
+type Answer<SI> = SI | typeof NO_RESPONSE | typeof CLOSE;
 
 export function defineHandler<Q, QI, S, SI>(definition: {
   readonly api: Api<Q, QI, S, SI>;
   readonly min: number;
   readonly max: number;
-  handle(
-    context: RequestContext,
-    request: Q,
-  ): SI | typeof NO_RESPONSE | typeof CLOSE | Promise<SI | typeof NO_RESPONSE | typeof CLOSE>;
+  readonly waits?: boolean;
+  handle(context: RequestContext, request: Q): Answer<SI> | Promise<Answer<SI>>;
 }): Handler {
-  const { api, handle } = definition;
-  return { ...definition, api: api as unknown as AnyApi, handle: handle as Handler['handle'] };
+  const { api, handle, waits = false } = definition;
+  return { ...definition, waits, api: api as unknown as AnyApi, handle: handle as Handler['handle'] };
 }
 
 /** A topic that this client may see: by name in its namespace. */

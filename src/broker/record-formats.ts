@@ -15,7 +15,8 @@ const FETCH_OF_FORMAT_1 = 2;
 export const FETCH_OF_FORMAT_2 = 4;
 /** First Produce that carries batches. */
 export const PRODUCE_OF_FORMAT_2 = 3;
-const FETCH_OF_ZSTD = 10;
+/** First Fetch whose clients know zstd. */
+export const FETCH_OF_ZSTD = 10;
 
 /** What of read batches a client can take. */
 export interface Takeable {

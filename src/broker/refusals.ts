@@ -1,23 +1,33 @@
 /**
- * Who was refused, what it wanted, why, what to do, how often: bounded, for the log, metrics and `doctor`. Clients hide
- * causes behind "no brokers available"; here they stand.
+ * Who was refused, why, what to do, how often: bounded, for the log, metrics and `doctor`. Clients hide causes behind "no
+ * brokers available"; here they stand.
+ *
+ * A client is its id and host: each reconnection has another port, and must not push others out. Of one client and one code
+ * the last reason is kept, and a line is logged for the first and then once a minute.
  */
 import type { Logger, MillraceError } from '../base/index.ts';
 
 const KEPT = 200;
+const LOG_EVERY_MS = 60_000;
+const CHARS_MAX = 400;
 
 export interface Refusal {
   readonly client: string;
   readonly code: string;
-  readonly reason: string;
   readonly help: string;
+  reason: string;
   count: number;
   firstMs: number;
   lastMs: number;
 }
 
+interface Entry extends Refusal {
+  loggedMs: number;
+  loggedCount: number;
+}
+
 export class Refusals {
-  private readonly byKey = new Map<string, Refusal>();
+  private readonly entries = new Map<string, Entry>();
   private readonly logger: Logger;
   private readonly now: () => number;
   total = 0;
@@ -27,30 +37,49 @@ export class Refusals {
     this.now = now;
   }
 
-  add(client: string, error: MillraceError): void {
+  add(client: { readonly id: string; readonly host: string; readonly software: string }, error: MillraceError): void {
     this.total++;
-    const key = `${client}\n${error.message}`;
-    const known = this.byKey.get(key);
-    if (known) {
-      known.count++;
-      known.lastMs = this.now();
-      return;
-    }
-    if (this.byKey.size >= KEPT) this.byKey.delete(this.byKey.keys().next().value!);
     const at = this.now();
-    this.byKey.set(key, {
-      client,
+    const name = [client.id, client.software, client.host].filter(part => part !== '').join(' ');
+    const who = printable(name);
+    const key = `${who}\n${error.code}`;
+    const known = this.entries.get(key);
+    const entry = known ?? {
+      client: who,
       code: error.code,
-      reason: error.message,
       help: error.help,
-      count: 1,
+      reason: error.message,
+      count: 0,
       firstMs: at,
       lastMs: at,
+      loggedMs: Number.NEGATIVE_INFINITY,
+      loggedCount: 0,
+    };
+    entry.count++;
+    entry.lastMs = at;
+    entry.reason = error.message;
+    // Who was heard of last stands last: those who are gone make room.
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    if (this.entries.size > KEPT) this.entries.delete(this.entries.keys().next().value!);
+    if (at - entry.loggedMs < LOG_EVERY_MS) return;
+    const repeated = entry.count - entry.loggedCount;
+    entry.loggedMs = at;
+    entry.loggedCount = entry.count;
+    this.logger.warn(`refused ${who}: ${printable(error.message)}`, {
+      code: error.code,
+      help: error.help,
+      ...(repeated > 1 && { repeated }),
     });
-    this.logger.warn(`refused ${client}: ${error.message}`, { code: error.code, help: error.help });
   }
 
   list(): readonly Refusal[] {
-    return [...this.byKey.values()];
+    return [...this.entries.values()];
   }
+}
+
+/** A client's words in a line of ours: of bounded length, without control characters. */
+function printable(text: string): string {
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+  return clean.length > CHARS_MAX ? `${clean.slice(0, CHARS_MAX)}…` : clean;
 }

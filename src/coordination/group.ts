@@ -1,143 +1,75 @@
 /**
- * One classic consumer group: members, generations, rebalances. Rules only: no wire formats, no storage.
+ * One classic consumer group: members, generations, rebalances. Rules only: no wire formats, no storage. The states and what
+ * is answered in each are tables (`states.ts`).
  *
- *   empty ─join─► preparing ─all joined─► completing ─leader's assignment─► stable
- *     ▲               ▲  ▲────────join, leave, expiry────────┴────────────────┘
- *     └──last member gone──┘                                      any ─deleted─► dead
+ *   dynamic member   known by the id that it was given; gone when it leaves, misses its session or a rebalance
+ *   static member    known by its instance id: it may come back under a new id, which takes over without a rebalance and
+ *                    fences the old one; gone when it leaves or misses its session
+ *   promised id      given to a client that joined without one; the join phase waits for it to come back
+ *
+ * Who waits in JoinGroup or SyncGroup is alive by its open request; its session goes on with the answer.
  *
  * Invariants
  * I1 there is a leader exactly when there are members, and it is one of them.
  * I2 a generation's assignment is given only to members that joined it.
- * I3 every waiting JoinGroup and SyncGroup is answered: by the rebalance, by expiry or by deletion.
+ * I3 every waiting JoinGroup and SyncGroup is answered: by the rebalance, by a deadline, by expiry or by its successor.
+ * I4 at any time some protocol is listed by all members.
  */
 import { assert, type Clock, type Random, type Timer } from '../base/index.ts';
-
-export type GroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead';
-type GroupEvent = 'joined' | 'all-joined' | 'assigned' | 'left' | 'emptied' | 'deleted';
-
-/** What each event makes of each state. */
-const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState>>>> = {
-  empty: {
-    joined: 'preparing',
-    'all-joined': 'empty',
-    assigned: 'empty',
-    left: 'empty',
-    emptied: 'empty',
-    deleted: 'dead',
-  },
-  preparing: {
-    joined: 'preparing',
-    'all-joined': 'completing',
-    assigned: 'preparing',
-    left: 'preparing',
-    emptied: 'empty',
-    deleted: 'dead',
-  },
-  completing: {
-    joined: 'preparing',
-    'all-joined': 'completing',
-    assigned: 'stable',
-    left: 'preparing',
-    emptied: 'empty',
-    deleted: 'dead',
-  },
-  stable: {
-    joined: 'preparing',
-    'all-joined': 'stable',
-    assigned: 'stable',
-    left: 'preparing',
-    emptied: 'empty',
-    deleted: 'dead',
-  },
-  dead: { joined: 'dead', 'all-joined': 'dead', assigned: 'dead', left: 'dead', emptied: 'dead', deleted: 'dead' },
-};
-
-export type GroupError =
-  | 'NONE'
-  | 'COORDINATOR_NOT_AVAILABLE'
-  | 'ILLEGAL_GENERATION'
-  | 'INCONSISTENT_GROUP_PROTOCOL'
-  | 'INVALID_GROUP_ID'
-  | 'UNKNOWN_MEMBER_ID'
-  | 'INVALID_SESSION_TIMEOUT'
-  | 'REBALANCE_IN_PROGRESS'
-  | 'NON_EMPTY_GROUP'
-  | 'GROUP_ID_NOT_FOUND'
-  | 'MEMBER_ID_REQUIRED'
-  | 'GROUP_MAX_SIZE_REACHED'
-  | 'FENCED_INSTANCE_ID'
-  | 'OFFSET_METADATA_TOO_LARGE';
-
-export interface Protocol {
-  readonly name: string;
-  readonly metadata: Uint8Array;
-}
-
-export interface JoinRequest {
-  readonly memberId: string;
-  readonly instanceId: string | null;
-  readonly clientId: string;
-  readonly clientHost: string;
-  readonly sessionTimeoutMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly protocolType: string;
-  readonly protocols: readonly Protocol[];
-  /** JoinGroup from version 4 on: a member without an id is first given one. */
-  readonly needsMemberId: boolean;
-}
-
-export interface JoinResult {
-  readonly error: GroupError;
-  readonly generation: number;
-  readonly protocolType: string | null;
-  readonly protocol: string | null;
-  readonly leader: string;
-  readonly memberId: string;
-  readonly members: readonly {
-    readonly memberId: string;
-    readonly instanceId: string | null;
-    readonly metadata: Uint8Array;
-  }[];
-}
-
-export interface SyncResult {
-  readonly error: GroupError;
-  readonly protocolType: string | null;
-  readonly protocol: string | null;
-  readonly assignment: Uint8Array;
-}
-
-export interface Member {
-  readonly id: string;
-  readonly instanceId: string | null;
-  readonly clientId: string;
-  readonly clientHost: string;
-  sessionTimeoutMs: number;
-  rebalanceTimeoutMs: number;
-  protocols: readonly Protocol[];
-  assignment: Uint8Array;
-  joining: ((result: JoinResult) => void) | undefined;
-  syncing: ((result: SyncResult) => void) | undefined;
-  session: Timer | undefined;
-}
+import {
+  failedJoin,
+  failedSync,
+  type JoinRequest,
+  type JoinResult,
+  lists,
+  type Member,
+  type MemberFields,
+  memberBytes,
+  metadataFor,
+  NO_BYTES,
+  sameProtocols,
+  type SyncRequest,
+  type SyncResult,
+  vote,
+} from './member.ts';
+import { ANSWERS, type GroupError, type GroupEvent, type GroupState, nextState } from './states.ts';
 
 export interface GroupSettings {
   readonly sessionTimeoutMinMs: number;
   readonly sessionTimeoutMaxMs: number;
-  /** How long the first rebalance of an empty group waits for more members. */
+  /** How long the first round of an empty group waits for more members, each time that one has come. */
   readonly initialRebalanceDelayMs: number;
   readonly membersMax: number;
+  /** What one group keeps of its members' metadata, and of their assignments. */
+  readonly groupBytesMax: number;
 }
 
 export interface GroupHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly settings: GroupSettings;
-  /** A generation is complete, or the group has emptied: keep what must survive. */
+  /** A generation is complete, a member has another id, or the group has emptied: keep what must survive. */
   changed(group: Group): void;
 }
 
-const NO_BYTES = new Uint8Array(0);
+export interface GroupFields {
+  readonly generation: number;
+  readonly protocolType: string;
+  readonly protocol: string | null;
+  readonly leader: string;
+  /** When the last member went; undefined when there are members, or never were. */
+  readonly emptySinceMs?: number | undefined;
+  readonly members: readonly MemberFields[];
+}
+
+/** What is wrong with a request to join, whatever the group. */
+export function joinDefect(request: JoinRequest, settings: GroupSettings): GroupError | undefined {
+  const { protocols, protocolType, sessionTimeoutMs: timeout } = request;
+  if (timeout < settings.sessionTimeoutMinMs || timeout > settings.sessionTimeoutMaxMs)
+    return 'INVALID_SESSION_TIMEOUT';
+  if (protocols.length === 0 || protocolType === '') return 'INCONSISTENT_GROUP_PROTOCOL';
+  return undefined;
+}
 
 export class Group {
   readonly namespace: string;
@@ -148,11 +80,15 @@ export class Group {
   protocolType = '';
   protocol: string | null = null;
   leader = '';
+  emptySinceMs: number | undefined;
   readonly members = new Map<string, Member>();
   private readonly instances = new Map<string, string>();
   /** Ids handed out for a second JoinGroup, with their expiry. */
   private readonly promised = new Map<string, Timer>();
-  private rebalance: Timer | undefined;
+  /** The end of the join phase, or of the wait for the assignment. */
+  private deadline: Timer | undefined;
+  private gatheringSinceMs = 0;
+  private membersAtLastLook = 0;
 
   constructor(namespace: string, id: string, host: GroupHost) {
     this.namespace = namespace;
@@ -160,66 +96,54 @@ export class Group {
     this.host = host;
   }
 
-  join(request: JoinRequest): Promise<JoinResult> | JoinResult {
-    const refusal = this.joinRefusal(request);
-    if (refusal) return refusal;
-    if (request.memberId === '' && request.instanceId === null && request.needsMemberId) return this.promiseId(request);
-    const isMember = this.members.has(request.memberId);
-    const member = this.admit(request);
-    if (typeof member === 'string') return failedJoin(member, request.memberId);
-    const isLeader = member.id === this.leader;
-    const isKnown = this.state === 'stable' || this.state === 'completing';
-    const isUnchanged = isMember && isKnown && sameProtocols(member.protocols, request.protocols);
-    member.protocols = request.protocols;
-    if (isUnchanged && (this.state === 'completing' || !isLeader)) return this.joinResult(member);
-    const answer = new Promise<JoinResult>(resolve => {
-      member.joining?.(failedJoin('UNKNOWN_MEMBER_ID', member.id));
-      member.joining = resolve;
-    });
-    member.session?.cancel();
-    member.session = undefined;
-    this.prepare('joined');
-    return answer;
+  /** True when nobody is here, nor about to be. */
+  get isDeserted(): boolean {
+    return this.members.size === 0 && this.promised.size === 0;
   }
 
-  sync(
-    memberId: string,
-    instanceId: string | null,
-    generation: number,
-    protocolType: string | null,
-    protocol: string | null,
-    assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[],
-  ): Promise<SyncResult> | SyncResult {
-    const failed = (error: GroupError): SyncResult => ({
-      error,
-      protocolType: null,
-      protocol: null,
-      assignment: NO_BYTES,
-    });
+  join(request: JoinRequest): Promise<JoinResult> | JoinResult {
+    const { instanceId, memberId } = request;
+    const refusal = this.joinRefusal(request);
+    if (refusal) return failedJoin(refusal, memberId);
+    if (memberId === '' && instanceId === null && request.needsMemberId) return this.promiseId(request);
+    const current = instanceId === null ? undefined : this.instances.get(instanceId);
+    if (current !== undefined && memberId === '') return this.returned(this.members.get(current)!, request);
+    const known = this.members.get(memberId);
+    if (known) return this.rejoined(known, request);
+    this.forgetPromise(memberId);
+    const id = memberId === '' ? this.newMemberId(instanceId ?? request.clientId) : memberId;
+    return this.waitForRound(this.addMember(id, request));
+  }
+
+  sync(request: SyncRequest): Promise<SyncResult> | SyncResult {
+    const { assignments, generation, instanceId, memberId, protocol, protocolType } = request;
     const error = this.memberError(memberId, instanceId, generation);
-    if (error !== 'NONE') return failed(error);
+    if (error !== 'NONE') return failedSync(error);
     const isOther =
       (protocolType !== null && protocolType !== this.protocolType) ||
       (protocol !== null && protocol !== this.protocol);
-    if (isOther) return failed('INCONSISTENT_GROUP_PROTOCOL');
-    if (this.state === 'preparing') return failed('REBALANCE_IN_PROGRESS');
+    if (isOther) return failedSync('INCONSISTENT_GROUP_PROTOCOL');
     const member = this.members.get(memberId)!;
-    this.keepAlive(member);
-    if (this.state === 'stable') return this.syncResult(member);
-    const answer = new Promise<SyncResult>(resolve => {
+    const answer = ANSWERS[this.state].sync;
+    if (answer !== 'wait') {
+      this.keepAlive(member);
+      return answer === 'NONE' ? this.syncResult(member) : failedSync(answer);
+    }
+    const bytes = assignments.reduce((sum, { assignment }) => sum + assignment.length, 0);
+    if (bytes > this.host.settings.groupBytesMax) return failedSync('UNKNOWN_SERVER_ERROR');
+    return new Promise<SyncResult>(resolve => {
+      member.syncing?.(failedSync('REBALANCE_IN_PROGRESS'));
       member.syncing = resolve;
+      member.session?.cancel();
+      if (memberId === this.leader) this.assign(assignments);
     });
-    if (memberId === this.leader) this.assign(assignments);
-    return answer;
   }
 
   heartbeat(memberId: string, instanceId: string | null, generation: number): GroupError {
-    if (this.state === 'dead') return 'COORDINATOR_NOT_AVAILABLE';
     const error = this.memberError(memberId, instanceId, generation);
     if (error !== 'NONE') return error;
-    const member = this.members.get(memberId)!;
-    if (!member.joining) this.keepAlive(member);
-    return this.state === 'preparing' ? 'REBALANCE_IN_PROGRESS' : 'NONE';
+    this.keepAlive(this.members.get(memberId)!);
+    return ANSWERS[this.state].heartbeat;
   }
 
   leave(memberId: string, instanceId: string | null): GroupError {
@@ -227,75 +151,72 @@ export class Group {
     if (instanceId !== null && id !== undefined && memberId !== '' && memberId !== id) return 'FENCED_INSTANCE_ID';
     if (id !== undefined && this.promised.has(id)) {
       this.forgetPromise(id);
+      this.endJoiningIfAll();
       return 'NONE';
     }
     const member = id === undefined ? undefined : this.members.get(id);
     if (!member) return 'UNKNOWN_MEMBER_ID';
-    this.remove(member, 'UNKNOWN_MEMBER_ID');
+    this.remove(member);
     return 'NONE';
   }
 
   /** Whether this member may commit offsets now; a negative generation is a consumer that manages its own partitions. */
   commitError(memberId: string, instanceId: string | null, generation: number): GroupError {
-    if (generation < 0 && memberId === '') return this.members.size === 0 ? 'NONE' : 'UNKNOWN_MEMBER_ID';
-    if (this.state === 'empty' || this.state === 'dead') return 'ILLEGAL_GENERATION';
+    if (generation < 0 && this.members.size === 0 && this.state !== 'dead') return 'NONE';
     const error = this.memberError(memberId, instanceId, generation);
     if (error !== 'NONE') return error;
-    const member = this.members.get(memberId)!;
-    if (!member.joining) this.keepAlive(member);
-    return this.state === 'completing' ? 'REBALANCE_IN_PROGRESS' : 'NONE';
+    this.keepAlive(this.members.get(memberId)!);
+    return ANSWERS[this.state].commit;
   }
 
+  /** Nobody can use it any more. Only a group without members can be deleted. */
   delete(): void {
-    for (const member of [...this.members.values()]) this.remove(member, 'UNKNOWN_MEMBER_ID');
+    for (const id of [...this.promised.keys()]) this.forgetPromise(id);
     this.step('deleted');
   }
 
-  /** Puts back a stable group as it was before a restart; its members have one session to show up. */
-  restore(saved: {
-    readonly generation: number;
-    readonly protocolType: string;
-    readonly protocol: string | null;
-    readonly leader: string;
-    readonly members: readonly Omit<Member, 'joining' | 'syncing' | 'session'>[];
-  }): void {
+  /** Puts back a group as it was before a restart; its members have one session to show up. */
+  restore(saved: GroupFields): void {
     this.generation = saved.generation;
     this.protocolType = saved.protocolType;
     this.protocol = saved.protocol;
     this.leader = saved.leader;
+    this.emptySinceMs = saved.emptySinceMs;
     for (const fields of saved.members) {
       const member: Member = { ...fields, joining: undefined, syncing: undefined, session: undefined };
       this.members.set(member.id, member);
       if (member.instanceId !== null) this.instances.set(member.instanceId, member.id);
       this.keepAlive(member);
     }
-    this.state = this.members.size > 0 ? 'stable' : 'empty';
+    if (this.members.size > 0) this.step('restored');
   }
 
-  private joinRefusal(request: JoinRequest): JoinResult | undefined {
-    const { settings } = this.host;
-    const failed = (error: GroupError): JoinResult => failedJoin(error, request.memberId);
-    if (this.state === 'dead') return failed('COORDINATOR_NOT_AVAILABLE');
-    const { sessionTimeoutMs: timeout } = request;
-    if (timeout < settings.sessionTimeoutMinMs || timeout > settings.sessionTimeoutMaxMs)
-      return failed('INVALID_SESSION_TIMEOUT');
-    if (request.protocols.length === 0 || request.protocolType === '') return failed('INCONSISTENT_GROUP_PROTOCOL');
-    if (this.members.size > 0) {
-      const others = [...this.members.values()].filter(member => member.id !== request.memberId);
+  private joinRefusal(request: JoinRequest): GroupError | undefined {
+    const { instanceId, memberId } = request;
+    const { groupBytesMax, membersMax } = this.host.settings;
+    if (this.state === 'dead') return 'COORDINATOR_NOT_AVAILABLE';
+    const current = instanceId === null ? undefined : this.instances.get(instanceId);
+    if (current !== undefined && memberId !== '' && memberId !== current) return 'FENCED_INSTANCE_ID';
+    const self = current ?? memberId;
+    const isKnown = this.members.has(self) || this.promised.has(self);
+    if (memberId !== '' && !isKnown) return 'UNKNOWN_MEMBER_ID';
+    if (!isKnown && this.members.size + this.promised.size >= membersMax) return 'GROUP_MAX_SIZE_REACHED';
+    const others = [...this.members.values()].filter(({ id }) => id !== self);
+    if (others.length > 0) {
       const isCommon = request.protocols.some(({ name }) => others.every(member => lists(member, name)));
-      if (request.protocolType !== this.protocolType || !isCommon) return failed('INCONSISTENT_GROUP_PROTOCOL');
-      const isNew = !this.members.has(request.memberId) && !this.instances.has(request.instanceId ?? '');
-      if (isNew && this.members.size >= settings.membersMax) return failed('GROUP_MAX_SIZE_REACHED');
+      if (request.protocolType !== this.protocolType || !isCommon) return 'INCONSISTENT_GROUP_PROTOCOL';
     }
-    return undefined;
+    const bytes = others.reduce((sum, { protocols }) => sum + memberBytes(protocols), memberBytes(request.protocols));
+    return bytes > groupBytesMax ? 'GROUP_MAX_SIZE_REACHED' : undefined;
   }
 
   private promiseId(request: JoinRequest): JoinResult {
     const id = this.newMemberId(request.clientId);
-    const expiry = this.host.clock.after(request.sessionTimeoutMs, () => this.promised.delete(id), {
-      background: true,
-    });
-    this.promised.set(id, expiry);
+    const expired = (): void => {
+      this.promised.delete(id);
+      this.endJoiningIfAll();
+    };
+    this.promised.set(id, this.host.clock.after(request.sessionTimeoutMs, expired, { background: true }));
     return failedJoin('MEMBER_ID_REQUIRED', id);
   }
 
@@ -304,51 +225,55 @@ export class Group {
     this.promised.delete(id);
   }
 
-  /** The member that the request stands for, new or known. */
-  private admit(request: JoinRequest): Member | GroupError {
-    const { instanceId, memberId } = request;
-    if (instanceId !== null) {
-      const current = this.instances.get(instanceId);
-      if (current !== undefined && memberId !== '' && memberId !== current) return 'FENCED_INSTANCE_ID';
-      if (current !== undefined && memberId === '') return this.replaceInstance(current, request);
-      if (current === undefined && memberId !== '') return 'UNKNOWN_MEMBER_ID';
-    }
-    const known = this.members.get(memberId);
-    if (known) {
-      known.sessionTimeoutMs = request.sessionTimeoutMs;
-      known.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
-      return known;
-    }
-    if (memberId !== '' && !this.promised.has(memberId)) return 'UNKNOWN_MEMBER_ID';
-    this.forgetPromise(memberId);
-    return this.addMember(
-      memberId === '' ? this.newMemberId(request.instanceId ?? request.clientId) : memberId,
-      request,
-    );
+  /** A member joins again. When nothing is new, only the leader of a stable group means to start a rebalance. */
+  private rejoined(member: Member, request: JoinRequest): Promise<JoinResult> | JoinResult {
+    const isSame = sameProtocols(member.protocols, request.protocols);
+    const isOnly = this.members.size === 1;
+    if (isOnly) this.protocolType = request.protocolType;
+    member.sessionTimeoutMs = request.sessionTimeoutMs;
+    member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
+    member.protocols = request.protocols;
+    const isAnswered = this.state === 'completing' || (this.state === 'stable' && member.id !== this.leader);
+    if (!isSame || !isAnswered) return this.waitForRound(member);
+    this.keepAlive(member);
+    return this.joinResult(member);
   }
 
   /** A static member came back under a new id: it takes over, and the old id is fenced. */
-  private replaceInstance(currentId: string, request: JoinRequest): Member {
-    const old = this.members.get(currentId)!;
+  private returned(old: Member, request: JoinRequest): Promise<JoinResult> | JoinResult {
     old.session?.cancel();
-    old.joining?.(failedJoin('FENCED_INSTANCE_ID', currentId));
-    old.syncing?.({ error: 'FENCED_INSTANCE_ID', protocolType: null, protocol: null, assignment: NO_BYTES });
-    this.members.delete(currentId);
+    old.joining?.(failedJoin('FENCED_INSTANCE_ID', old.id));
+    old.syncing?.(failedSync('FENCED_INSTANCE_ID'));
+    this.members.delete(old.id);
+    const isLeader = this.leader === old.id;
     const member = this.addMember(this.newMemberId(request.instanceId ?? ''), request);
     member.assignment = old.assignment;
-    if (this.leader === currentId) this.leader = member.id;
-    return member;
+    if (isLeader) this.leader = member.id;
+    const isSame =
+      this.state === 'stable' &&
+      vote([...this.members.values()]) === this.protocol &&
+      Buffer.compare(metadataFor(old, this.protocol), metadataFor(member, this.protocol)) === 0;
+    if (!isSame) return this.waitForRound(member);
+    this.keepAlive(member);
+    this.host.changed(this);
+    const result = this.joinResult(member);
+    if (!isLeader) return result;
+    // It has nothing to assign. Who cannot be told so is told that another one leads.
+    return request.canSkipAssignment
+      ? { ...result, skipsAssignment: true }
+      : { ...result, leader: old.id, members: [] };
   }
 
   private addMember(id: string, request: JoinRequest): Member {
+    const { clientHost, clientId, instanceId, protocols, rebalanceTimeoutMs, sessionTimeoutMs } = request;
     const member: Member = {
       id,
-      instanceId: request.instanceId,
-      clientId: request.clientId,
-      clientHost: request.clientHost,
-      sessionTimeoutMs: request.sessionTimeoutMs,
-      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
-      protocols: request.protocols,
+      instanceId,
+      clientId,
+      clientHost,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      protocols,
       assignment: NO_BYTES,
       joining: undefined,
       syncing: undefined,
@@ -359,7 +284,7 @@ export class Group {
       this.leader = id;
     }
     this.members.set(id, member);
-    if (request.instanceId !== null) this.instances.set(request.instanceId, id);
+    if (instanceId !== null) this.instances.set(instanceId, id);
     return member;
   }
 
@@ -380,97 +305,121 @@ export class Group {
     return generation === this.generation ? 'NONE' : 'ILLEGAL_GENERATION';
   }
 
-  private prepare(event: 'joined' | 'left'): void {
+  private waitForRound(member: Member): Promise<JoinResult> {
+    return new Promise<JoinResult>(resolve => {
+      member.joining?.(failedJoin('UNKNOWN_MEMBER_ID', member.id));
+      member.joining = resolve;
+      member.session?.cancel();
+      this.rebalance('joined');
+    });
+  }
+
+  private rebalance(event: 'joined' | 'left'): void {
     const before = this.state;
     this.step(event);
-    if (before === 'completing') {
-      for (const member of this.members.values()) {
-        member.syncing?.({ error: 'REBALANCE_IN_PROGRESS', protocolType: null, protocol: null, assignment: NO_BYTES });
-        member.syncing = undefined;
-      }
+    if (before === 'empty') this.gather();
+    else if (before === 'completing' || before === 'stable') {
+      for (const member of this.members.values()) this.answerSync(member, failedSync('REBALANCE_IN_PROGRESS'));
+      this.waitUntil(this.rebalanceTimeoutMs, () => this.endJoining());
     }
-    if (before === 'empty') {
-      this.waitFor(this.host.settings.initialRebalanceDelayMs);
-      return;
-    }
-    if (before !== 'preparing') {
-      const timeout = Math.max(...[...this.members.values()].map(member => member.rebalanceTimeoutMs), 0);
-      this.waitFor(timeout);
-    }
-    // The first round of an empty group waits its delay out; every other ends when all have joined.
-    if (this.generation > 0 && this.isComplete()) this.complete();
+    this.endJoiningIfAll();
   }
 
-  private waitFor(ms: number): void {
-    this.rebalance?.cancel();
-    this.rebalance = this.host.clock.after(ms, () => this.complete(), { background: true });
+  /** Waits for more members, again as long as some come, but no longer than a rebalance may take. */
+  private gather(): void {
+    const { clock, settings } = this.host;
+    this.gatheringSinceMs = clock.monotonic();
+    const look = (): void => {
+      const left = this.gatheringSinceMs + this.rebalanceTimeoutMs - clock.monotonic();
+      const isGrowing = this.members.size > this.membersAtLastLook;
+      this.membersAtLastLook = this.members.size;
+      if (isGrowing && left > 0) this.waitUntil(Math.min(left, settings.initialRebalanceDelayMs), look);
+      else this.endJoining();
+    };
+    this.membersAtLastLook = this.members.size;
+    this.waitUntil(settings.initialRebalanceDelayMs, look);
   }
 
-  private isComplete(): boolean {
-    for (const member of this.members.values()) if (!member.joining) return false;
-    return this.promised.size === 0;
+  private get rebalanceTimeoutMs(): number {
+    let longest = 0;
+    for (const member of this.members.values()) longest = Math.max(longest, member.rebalanceTimeoutMs);
+    return longest;
   }
 
-  /** Ends the join phase: who did not join in time is out, the others get the next generation. */
-  private complete(): void {
-    if (this.state !== 'preparing') return;
-    this.rebalance?.cancel();
-    this.rebalance = undefined;
+  private waitUntil(ms: number, run: () => void): void {
+    this.deadline?.cancel();
+    this.deadline = this.host.clock.after(ms, run, { background: true });
+  }
+
+  private endJoiningIfAll(): void {
+    if (this.state !== 'preparing' || this.promised.size > 0) return;
+    for (const member of this.members.values()) if (!member.joining) return;
+    this.endJoining();
+  }
+
+  /** Ends the join phase: dynamic members that did not join in time are out, the others get the next generation. */
+  private endJoining(): void {
     for (const member of [...this.members.values()]) {
       if (!member.joining && member.instanceId === null) this.drop(member);
     }
-    if (this.members.size === 0) {
+    const members = [...this.members.values()];
+    if (members.length === 0) {
       this.empty();
       return;
     }
+    const firstHere = members.find(member => member.joining);
+    if (!firstHere) {
+      // Static members only, and none came: their sessions decide.
+      this.waitUntil(this.rebalanceTimeoutMs, () => this.endJoining());
+      return;
+    }
+    if (!this.members.get(this.leader)?.joining) this.leader = firstHere.id;
     this.step('all-joined');
     this.generation++;
-    if (!this.members.get(this.leader)?.joining) {
-      const next = [...this.members.values()].find(member => member.joining);
-      this.leader = (next ?? this.members.values().next().value!).id;
-    }
-    this.protocol = this.vote();
-    for (const member of this.members.values()) {
+    this.emptySinceMs = undefined;
+    this.protocol = vote(members);
+    for (const member of members) {
       const answer = member.joining;
       member.joining = undefined;
       this.keepAlive(member);
       answer?.(this.joinResult(member));
     }
+    this.waitUntil(this.rebalanceTimeoutMs, () => this.endSyncing());
   }
 
-  /** The protocol that all list and most prefer. */
-  private vote(): string {
-    const members = [...this.members.values()];
-    const common = members[0]!.protocols
-      .map(({ name }) => name)
-      .filter(name => members.every(member => lists(member, name)));
-    assert(common.length > 0, 'members without a common protocol were admitted');
-    const votes = new Map<string, number>();
-    for (const member of members) {
-      const favourite = member.protocols.find(({ name }) => common.includes(name))!.name;
-      votes.set(favourite, (votes.get(favourite) ?? 0) + 1);
-    }
-    return common.reduce((best, name) => ((votes.get(name) ?? 0) > (votes.get(best) ?? 0) ? name : best));
+  /** The assignment is overdue: who has not asked for it holds the others up, and is out. */
+  private endSyncing(): void {
+    for (const member of [...this.members.values()]) if (!member.syncing) this.drop(member);
+    if (this.members.size === 0) this.empty();
+    else this.lost();
   }
 
-  private assign(assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[]): void {
+  private assign(assignments: SyncRequest['assignments']): void {
     for (const member of this.members.values()) member.assignment = NO_BYTES;
-    for (const { memberId, assignment } of assignments) {
+    for (const { assignment, memberId } of assignments) {
       const member = this.members.get(memberId);
       if (member) member.assignment = Uint8Array.from(assignment);
     }
+    this.deadline?.cancel();
     this.step('assigned');
     this.host.changed(this);
-    for (const member of this.members.values()) {
-      member.syncing?.(this.syncResult(member));
-      member.syncing = undefined;
-    }
+    for (const member of this.members.values()) this.answerSync(member, this.syncResult(member));
+  }
+
+  private answerSync(member: Member, result: SyncResult): void {
+    const answer = member.syncing;
+    if (!answer) return;
+    member.syncing = undefined;
+    this.keepAlive(member);
+    answer(result);
   }
 
   private joinResult(member: Member): JoinResult {
-    const isLeader = member.id === this.leader;
-    const metadata = (of: Member): Uint8Array =>
-      of.protocols.find(({ name }) => name === this.protocol)?.metadata ?? NO_BYTES;
+    const members = [...this.members.values()].map(other => ({
+      memberId: other.id,
+      instanceId: other.instanceId,
+      metadata: metadataFor(other, this.protocol),
+    }));
     return {
       error: 'NONE',
       generation: this.generation,
@@ -478,13 +427,8 @@ export class Group {
       protocol: this.protocol,
       leader: this.leader,
       memberId: member.id,
-      members: isLeader
-        ? [...this.members.values()].map(other => ({
-            memberId: other.id,
-            instanceId: other.instanceId,
-            metadata: metadata(other),
-          }))
-        : [],
+      skipsAssignment: false,
+      members: member.id === this.leader ? members : [],
     };
   }
 
@@ -492,62 +436,49 @@ export class Group {
     return { error: 'NONE', protocolType: this.protocolType, protocol: this.protocol, assignment: member.assignment };
   }
 
+  /** Begins a member's session anew; who waits for an answer has none. */
   private keepAlive(member: Member): void {
     member.session?.cancel();
-    member.session = this.host.clock.after(
-      member.sessionTimeoutMs,
-      () => {
-        // A member that waits in JoinGroup is alive by its open request.
-        if (!member.joining) this.remove(member, 'UNKNOWN_MEMBER_ID');
-      },
-      { background: true },
-    );
+    if (member.joining || member.syncing) return;
+    const { clock } = this.host;
+    member.session = clock.after(member.sessionTimeoutMs, () => this.remove(member), { background: true });
   }
 
-  private remove(member: Member, error: GroupError): void {
-    member.joining?.(failedJoin(error, member.id));
-    member.syncing?.({ error, protocolType: null, protocol: null, assignment: NO_BYTES });
+  private remove(member: Member): void {
+    member.joining?.(failedJoin('UNKNOWN_MEMBER_ID', member.id));
+    member.syncing?.(failedSync('UNKNOWN_MEMBER_ID'));
     this.drop(member);
-    if (this.members.size === 0) {
-      this.rebalance?.cancel();
-      this.empty();
-      return;
-    }
-    if (this.leader === member.id) this.leader = this.members.keys().next().value!;
-    this.prepare('left');
+    if (this.members.size === 0) this.empty();
+    else this.lost();
+  }
+
+  /** Members are gone, others are left. */
+  private lost(): void {
+    if (!this.members.has(this.leader)) this.leader = this.members.keys().next().value!;
+    this.rebalance('left');
   }
 
   private drop(member: Member): void {
     member.session?.cancel();
     this.members.delete(member.id);
-    if (member.instanceId !== null && this.instances.get(member.instanceId) === member.id)
-      this.instances.delete(member.instanceId);
+    if (member.instanceId !== null) this.instances.delete(member.instanceId);
   }
 
   private empty(): void {
+    this.deadline?.cancel();
     this.step('emptied');
     this.leader = '';
     this.protocol = null;
     this.generation++;
+    this.emptySinceMs = this.host.clock.now();
     this.host.changed(this);
   }
 
   private step(event: GroupEvent): void {
-    this.state = NEXT[this.state][event];
+    this.state = nextState(this.state, event);
+    assert(
+      this.state === 'dead' || this.members.has(this.leader) === this.members.size > 0,
+      'I1: a leader that is a member',
+    );
   }
-}
-
-function failedJoin(error: GroupError, memberId: string): JoinResult {
-  return { error, generation: -1, protocolType: null, protocol: null, leader: '', memberId, members: [] };
-}
-
-function lists(member: Member, protocol: string): boolean {
-  return member.protocols.some(({ name }) => name === protocol);
-}
-
-function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((protocol, i) => protocol.name === b[i]!.name && Buffer.compare(protocol.metadata, b[i]!.metadata) === 0)
-  );
 }

@@ -147,26 +147,7 @@ export function walkFrom(
   position: number,
   limit: number,
   frames: FramePlace[],
-): StepEnd {
-  const steps = stepFrames(reader, sequence, limit, position);
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done) return step.value;
-    frames.push(step.value);
-  }
-}
-
-export interface StepEnd {
-  readonly end: number;
-  readonly defect: string | undefined;
-}
-
-/** Intact frames one by one, and in the end where they end, and why when that is before the limit. */
-export function* stepFrames(
-  reader: WindowReader,
-  sequence: number,
-  limit: number,
-  position: number = FILE_HEADER_BYTES,
-): Generator<FramePlace, StepEnd, void> {
+): { readonly end: number; readonly defect: string | undefined } {
   let at = position;
   let lsn = -1;
   while (at < limit) {
@@ -176,7 +157,7 @@ export function* stepFrames(
     if (!isFrameIntact(reader.read(at, head.headBytes))) return { end: at, defect: 'the table’s crc does not match' };
     if (lsn >= 0 && head.lsn !== lsn + 1) return { end: at, defect: 'the lsn does not follow' };
     ({ lsn } = head);
-    yield { position: at, head };
+    frames.push({ position: at, head });
     at += head.totalBytes;
   }
   return { end: at, defect: undefined };

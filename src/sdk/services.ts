@@ -18,8 +18,6 @@ export interface LogExtent {
   readonly path: string;
   readonly position: number;
   readonly length: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
 }
 
 export interface LogPosition {

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Address, type Io, silentLogger } from '../base/index.ts';
+import { type Address, type Arena, type Io, type Logger, silentLogger } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
 import { Broker, type BrokerSettings } from '../broker/index.ts';
-import { Coordination } from '../coordination/index.ts';
-import { Log } from '../log/index.ts';
+import { Coordination, type CoordinationSettings } from '../coordination/index.ts';
+import { Log, type LogSettings } from '../log/index.ts';
 
 export interface TestBroker {
   readonly io: Io;
@@ -18,12 +18,24 @@ export interface TestBroker {
   close(): Promise<void>;
 }
 
-export async function startTestBroker(settings: Partial<BrokerSettings> = {}): Promise<TestBroker> {
-  const io = nodeIo();
+/** What a test does not want as it is in a process of its own. */
+export interface TestBrokerParts {
+  readonly io?: Io;
+  readonly logger?: Logger;
+  readonly arena?: Arena;
+  readonly log?: Partial<LogSettings>;
+  readonly coordination?: Partial<CoordinationSettings>;
+}
+
+export async function startTestBroker(
+  settings: Partial<BrokerSettings> = {},
+  parts: TestBrokerParts = {},
+): Promise<TestBroker> {
+  const { arena, io = nodeIo(), logger = silentLogger } = parts;
   const directory = mkdtempSync(join(tmpdir(), 'millrace-broker-'));
-  const log = await Log.open(io, { directory });
-  const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 50 });
-  const broker = new Broker({ io, log, coordination, logger: silentLogger, settings });
+  const log = await Log.open(io, { directory, ...parts.log });
+  const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 50, ...parts.coordination });
+  const broker = new Broker({ io, ...(arena && { arena }), log, coordination, logger, settings });
   const address = await broker.listen({ address: { host: '127.0.0.1', port: 0 } });
   return {
     io,

@@ -9,7 +9,9 @@ export {
   messageSet,
   wrapper,
 } from './message-sets.ts';
-export { startTestBroker, type TestBroker } from './broker.ts';
+export { startTestBroker, type TestBroker, type TestBrokerParts } from './broker.ts';
+export { SimBroker, type SimBrokerParts } from './sim/broker.ts';
+export { WireClient } from './wire-client.ts';
 export type { EngineMode } from './modes.ts';
 export { Feed, type Fields, Held, HoldSink, type Stand, standOf } from './stages.ts';
 export { assertBalanced, memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';

@@ -24,11 +24,14 @@ const CORPUS = join(import.meta.dirname, '../../test/corpus/wire');
 const FRAME_BYTES_MAX = 1_500;
 
 async function capture(use: (broker: string) => Promise<void>): Promise<Frame[]> {
-  const server = await startTestBroker({ advertisedHost: '127.0.0.1' });
+  const server = await startTestBroker();
   // The oldest clients cannot make a topic with several partitions.
   await server.log.createTopic('', 'shared', PARTITIONS);
   const port = await freePort();
-  const target = await server.broker.listen({ address: { host: '127.0.0.2', port } });
+  const target = await server.broker.listen({
+    address: { host: '127.0.0.2', port },
+    advertised: { host: '127.0.0.1' },
+  });
   const proxy = await startProxy(
     { address: '127.0.0.1', port, family: 'IPv4' },
     { address: target.host, port: target.port, family: 'IPv4' },

@@ -35,8 +35,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 export const EXTRA_DOORS: ReadonlySet<string> = new Set([
   'base/io/node.ts',
   'base/io/local-server.ts',
-  'log/threads.ts',
+  'log/commit-thread.ts',
   'app/version.ts',
+  'log/commit-thread.ts',
 ]);
 
 /** Files that may touch the process itself: disk, sockets, timers, clocks, chance, environment, console. */

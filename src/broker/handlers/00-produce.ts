@@ -2,25 +2,27 @@
  * Produce.
  *
  * Versions: 0 to 13.
- * Behaviour: from 3 on each partition takes exactly one batch, checked (crc, counts, producer fields) and stored byte for byte
- *   but for base offset and leader epoch. Below it takes a message set of formats 0 and 1, which becomes batches with the
- *   same codec, stored together or not at all; one request of a connection after the other, so that none overtakes.
- *   acks=1 and acks=all answer after the sync; acks=0 has no answer, and an error closes the connection. A repeated batch
- *   of an idempotent producer answers with the first offsets. A full disk is 56.
+ * Behaviour: from 3 on each partition takes exactly one batch, checked (size, crc, counts, producer fields, times) and stored
+ *   byte for byte but for base offset and leader epoch, with LogAppendTime also time and crc. Below it takes a message set
+ *   of formats 0 and 1, which becomes batches with the same codec, stored together or not at all; one request of a
+ *   connection after the other, so that none overtakes.
+ *   acks=1 and acks=all answer after the sync; acks=0 has no answer, and an error closes the connection; other acks are 21.
+ *   A repeated batch of an idempotent producer answers with the first offsets. A full disk is 56. One partition's error
+ *   does not keep the others from being written.
  * Not done: transactions (48).
  * Versions differ: append time from 2; 87 is 2 below 3; 56 is 6 below 4; zstd from 7; error texts from 8; topic ids from 13.
  */
-import { MillraceError } from '../../base/index.ts';
+import { messageOf } from '../../base/index.ts';
 import type { AppendResult, Partition, Topic } from '../../log/index.ts';
 import {
   apis,
   errorCode,
   type ErrorName,
-  errorName,
   type ProduceRequest,
   type ProduceRequestTopicDataPartitionData,
 } from '../../wire/index.ts';
-import { BatchHeader, validateBatch } from '../../wire/records/index.ts';
+import { BatchHeader, CODEC, validateBatch } from '../../wire/records/index.ts';
+import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
 import {
   type ClientInfo,
@@ -31,6 +33,7 @@ import {
   topicByNameOrId,
 } from '../handler.ts';
 import { PRODUCE_OF_FORMAT_2, toBatches } from '../record-formats.ts';
+import { numberConfig } from '../topic-configs.ts';
 
 interface PartitionAnswer {
   readonly index: number;
@@ -57,6 +60,19 @@ interface TopicParts {
 
 const ACKS = [-1, 0, 1];
 const NO_RECORDS = new Uint8Array(0);
+/** What converting and appending may fail with. */
+const WRITE_ERRORS: readonly ErrorName[] = [
+  'CORRUPT_MESSAGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'MESSAGE_TOO_LARGE',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'INVALID_PRODUCER_EPOCH',
+  'KAFKA_STORAGE_ERROR',
+];
 
 export default defineHandler({
   api: apis.produce,
@@ -122,21 +138,33 @@ function batchRefusal(
   topic: Topic,
   records: Uint8Array,
 ): Refusal | undefined {
+  const max = numberConfig(topic.configs, 'max.message.bytes');
+  if (records.length > max)
+    return ['MESSAGE_TOO_LARGE', `a batch of ${records.length} bytes, max.message.bytes is ${max}`];
   const defect = validateBatch(records);
   if (defect) return [defect.error, defect.reason];
   const header = new BatchHeader(records);
-  const max = messageBytesMax(topic);
-  if (records.length > max)
-    return ['MESSAGE_TOO_LARGE', `a batch of ${records.length} bytes, max.message.bytes is ${max}`];
-  if (header.codec === 4 && context.version < 7) return ['UNSUPPORTED_COMPRESSION_TYPE', 'zstd needs Produce 7'];
+  if (header.codec === CODEC.zstd && context.version < 7)
+    return ['UNSUPPORTED_COMPRESSION_TYPE', 'zstd needs Produce 7'];
   if (header.isTransactional || request.transactionalId !== null) {
     return ['INVALID_TXN_STATE', 'transactions are not implemented in this version'];
   }
+  return timeRefusal(topic, header, context.io.clock.now());
+}
+
+function timeRefusal(topic: Topic, header: BatchHeader, nowMs: number): Refusal | undefined {
+  if (isAppendTime(topic)) return undefined;
+  const before = numberConfig(topic.configs, 'message.timestamp.before.max.ms');
+  if (header.baseTimestamp >= 0 && nowMs - header.baseTimestamp > before)
+    return ['INVALID_TIMESTAMP', `a time of ${header.baseTimestamp}, message.timestamp.before.max.ms is ${before}`];
+  const after = numberConfig(topic.configs, 'message.timestamp.after.max.ms');
+  if (header.maxTimestamp - nowMs > after)
+    return ['INVALID_TIMESTAMP', `a time of ${header.maxTimestamp}, message.timestamp.after.max.ms is ${after}`];
   return undefined;
 }
 
-function messageBytesMax(topic: Topic): number {
-  return Number(topic.configs.get('max.message.bytes') ?? 1_048_588);
+function isAppendTime(topic: Topic): boolean {
+  return topic.configs.get('message.timestamp.type') === 'LogAppendTime';
 }
 
 /** The latest request of each connection whose message sets are being converted. */
@@ -167,12 +195,19 @@ async function startInTurn(
 
 async function convert(context: RequestContext, part: Part): Promise<Part> {
   if (part.refusal) return part;
-  const { batches, index, label, partition } = part;
+  const { index, label, partition } = part;
+  const { topic } = partition;
   try {
-    return { ...part, batches: await toBatches(context.io, batches[0]!, messageBytesMax(partition.topic)) };
+    const messageBytesMax = numberConfig(topic.configs, 'max.message.bytes');
+    const batches = await toBatches(context.io, part.batches[0]!, messageBytesMax);
+    const now = context.io.clock.now();
+    for (const batch of batches) {
+      const refusal = timeRefusal(topic, new BatchHeader(batch), now);
+      if (refusal) return { index, label, refusal };
+    }
+    return { ...part, batches };
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    return { index, label, refusal: [errorName(error.row.kafka ?? -1), error.message] };
+    return { index, label, refusal: [nameOf(context, error, WRITE_ERRORS), messageOf(error)] };
   }
 }
 
@@ -187,9 +222,9 @@ function start(
 async function append(context: RequestContext, part: Part): Promise<PartitionAnswer> {
   if (part.refusal) return refuse(context, part, ...part.refusal);
   const { batches, index, partition } = part;
-  const isAppendTime = partition.topic.configs.get('message.timestamp.type') === 'LogAppendTime';
+  const appendTimeMs = isAppendTime(partition.topic) ? context.io.clock.now() : -1;
   try {
-    const result = await appendBatches(context, partition, batches, isAppendTime ? context.io.clock.now() : -1);
+    const result = await appendBatches(context, partition, batches, appendTimeMs);
     for (const batch of batches) context.counters.producedBytes += batch.length;
     context.counters.producedBatches += batches.length;
     return {
@@ -201,8 +236,7 @@ async function append(context: RequestContext, part: Part): Promise<PartitionAns
       errorMessage: null,
     };
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    return refuse(context, part, errorName(error.row.kafka ?? -1), error.message);
+    return refuse(context, part, nameOf(context, error, WRITE_ERRORS), messageOf(error));
   }
 }
 
@@ -223,10 +257,7 @@ async function appendBatches(
 
 function refuse(context: RequestContext, part: Part, error: ErrorName, reason: string): PartitionAnswer {
   const { index, label } = part;
-  context.refusals.add(
-    `${context.client.id} ${context.client.address}`,
-    brokerErrors.produceRefused({ topic: label, partition: index, error, reason }),
-  );
+  context.refused(brokerErrors.produceRefused({ topic: label, partition: index, error, reason }));
   return {
     index,
     errorCode: errorCode(knownTo(context.version, error)),

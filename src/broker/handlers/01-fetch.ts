@@ -3,30 +3,44 @@
  *
  * Versions: 0 to 17.
  * Behaviour: the batch that contains the offset is returned whole, even when it begins earlier; the first batch of the first
- *   partition that has data is returned whatever its size; then `max_bytes` and each partition's limit hold. Waits for
- *   `min_bytes` up to `max_wait`, woken by appends. Only synced records are visible; high watermark and last stable
- *   offset are the synced end. The offset at the end gives no records and no error, beyond it 1.
+ *   partition that has data is returned whatever its size; then `max_bytes` and each partition's limit hold, and at most 4
+ *   MiB are read in one go unless `min_bytes` asks for more. What a limit kept back stands first in the client's next
+ *   request, in whatever order it names its partitions. Waits for `min_bytes` up to `max_wait` (30 s at most), woken by
+ *   appends and by the deletion of a topic. Only synced records are visible; high watermark and last stable offset are the
+ *   synced end. The offset at the end gives no records and no error, beyond it 1. A stored batch that is damaged is 2.
  *   Below 10, what a client gets ends in front of a zstd batch, and is 76 where one comes first.
- * Not done: fetch sessions (answered with session 0, which means "none" to a client), read_committed ranges.
+ * Not done: fetch sessions: a new one is answered with session 0, which means "none" to a client, and one of another broker
+ *   is 70; read_committed ranges; rack-aware reading.
  * Versions differ: message sets of format 0 in 0 and 1, of format 1 in 2 and 3, without control batches and headers; they
- *   may begin behind the beginning of the batch that they come from. 56 is 6 below 6; topic ids from 13.
+ *   may begin behind the beginning of the batch that they come from. 56 is 6 below 6; leader epochs (74, 75) from 9; topic
+ *   ids from 13.
  */
-import { MillraceError, type Timer } from '../../base/index.ts';
+import { messageOf, type Timer } from '../../base/index.ts';
 import type { Partition } from '../../log/index.ts';
 import {
   apis,
   errorCode,
   type ErrorName,
-  errorName,
   type FetchRequest,
   type FetchRequestTopicsPartitions,
 } from '../../wire/index.ts';
+import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
-import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
-import { FETCH_OF_FORMAT_2, sizeOf, type Takeable, takeable, toMessages } from '../record-formats.ts';
+import { defineHandler, type RequestContext, topicByNameOrId } from '../handler.ts';
+import { FETCH_OF_FORMAT_2, FETCH_OF_ZSTD, sizeOf, takeable, toMessages } from '../record-formats.ts';
 
 const WAIT_MAX_MS = 30_000;
+/** Read in one go: about 2 ms of the thread. */
+const STRETCH_BYTES = 4 * 1024 * 1024;
 const NO_RECORDS: readonly Uint8Array[] = [];
+const READ_ERRORS: readonly ErrorName[] = ['CORRUPT_MESSAGE', 'KAFKA_STORAGE_ERROR'];
+
+interface Wish extends FetchRequestTopicsPartitions {
+  /** Name or id. */
+  readonly topic: string;
+  /** Where its topic stands in the request. */
+  readonly topicIndex: number;
+}
 
 interface PartitionAnswer {
   readonly partitionIndex: number;
@@ -38,240 +52,277 @@ interface PartitionAnswer {
   readonly records: readonly Uint8Array[];
 }
 
-interface TopicAnswer {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly partitions: PartitionAnswer[];
+interface Answer {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly topicId: string;
+    readonly partitions: PartitionAnswer[];
+  }[];
 }
 
-interface Round {
-  readonly responses: TopicAnswer[];
+/** What a partition can give. */
+interface Supply {
+  readonly error: ErrorName;
+  readonly bytes: number;
+  /** Read already, for clients that cannot take everything. */
+  readonly pieces?: readonly Uint8Array[];
+}
+
+interface Part {
+  readonly wish: Wish;
+  readonly partition: Partition | undefined;
+  readonly error: ErrorName;
+  /** Bytes to read at most; 0 for none. */
+  readonly limit: number;
+  readonly pieces: readonly Uint8Array[] | undefined;
+}
+
+/** What would be answered now. For most clients nothing is read for it: sizes come from the index. */
+interface Survey {
   readonly bytes: number;
   readonly hasError: boolean;
+  /** In the order in which they are served. */
+  readonly parts: readonly Part[];
+  /** The first partition that has records and gets none, because of a limit. */
+  readonly keptBack: string | undefined;
 }
 
 export default defineHandler({
   api: apis.fetch,
   min: 0,
   max: 17,
+  waits: true,
   handle(context, request) {
-    const first = collect(context, request);
-    const waitMs = Math.min(request.maxWaitMs, WAIT_MAX_MS);
-    if (first.bytes >= request.minBytes || first.hasError || waitMs <= 0) return answer(context, request, first);
-    return new Promise(resolve => {
-      waitForMore(context, request, waitMs, round => resolve(answer(context, request, round)));
-    });
+    if (request.sessionId !== 0 && request.sessionEpoch > 0)
+      return { errorCode: errorCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] };
+    const fetch = new Fetch(context, request);
+    return fetch.isDue() ? fetch.answer() : fetch.wait();
   },
 });
 
-interface Answer {
-  readonly responses: TopicAnswer[];
-}
+class Fetch {
+  private readonly context: RequestContext;
+  private readonly request: FetchRequest;
+  private readonly wishes: readonly Wish[];
+  private readonly bytesMax: number;
+  private readonly bytesMin: number;
+  private survey: Survey;
 
-function answer(context: RequestContext, request: FetchRequest, round: Round): Answer | Promise<Answer> {
-  if (context.version < FETCH_OF_FORMAT_2) return answerMessages(context, request, round);
-  context.counters.fetchedBytes += round.bytes;
-  return { responses: round.responses };
-}
-
-/** The same with message sets in place of batches, within the same limits. */
-async function answerMessages(context: RequestContext, request: FetchRequest, round: Round): Promise<Answer> {
-  const responses: TopicAnswer[] = [];
-  let left = bytesMaxOf(context, request);
-  let isFirst = true;
-  for (const [i, { partitions: wishes, topic }] of request.topics.entries()) {
-    const found = topicFor(context, topic);
-    const partitions: PartitionAnswer[] = [];
-    for (const [k, wish] of wishes.entries()) {
-      let part = round.responses[i]!.partitions[k]!;
-      if (part.records.length > 0 && (isFirst || left > 0)) {
-        part = await inMessages(context, part, wish, left, found?.partitions[wish.partition]);
-        left -= sizeOf(part.records);
-        isFirst &&= part.records.length === 0;
-      } else part = { ...part, records: NO_RECORDS };
-      partitions.push(part);
-    }
-    responses.push({ ...round.responses[i]!, partitions });
+  constructor(context: RequestContext, request: FetchRequest) {
+    this.context = context;
+    this.request = request;
+    this.bytesMax = Math.min(request.maxBytes, context.settings.fetchBytesMax);
+    this.bytesMin = Math.min(request.minBytes, this.bytesMax);
+    const isById = context.version >= 13;
+    const wishes = request.topics.flatMap(({ partitions, topic, topicId }, topicIndex) =>
+      partitions.map(partition => ({ ...partition, topic: isById ? topicId : topic, topicIndex })),
+    );
+    const { fetchFrom } = context.client;
+    const first = fetchFrom === undefined ? 0 : wishes.findIndex(wish => keyOf(wish) === fetchFrom);
+    this.wishes = first > 0 ? [...wishes.slice(first), ...wishes.slice(0, first)] : wishes;
+    this.survey = this.look();
   }
-  context.counters.fetchedBytes += bytesMaxOf(context, request) - left;
-  return { responses };
-}
 
-async function inMessages(
-  context: RequestContext,
-  part: PartitionAnswer,
-  wish: FetchRequestTopicsPartitions,
-  left: number,
-  partition: Partition | undefined,
-): Promise<PartitionAnswer> {
-  const { fetchOffset: fromOffset, partitionMaxBytes } = wish;
-  const bytesMax = Math.min(left, partitionMaxBytes);
-  try {
-    const records = await toMessages(context.io, part.records, { version: context.version, fromOffset, bytesMax });
-    return { ...part, records };
-  } catch (error) {
-    return unreadable(context, wish, partition, error);
+  isDue(): boolean {
+    const { bytes, hasError } = this.survey;
+    return bytes >= this.bytesMin || hasError || this.wishes.length === 0 || this.request.maxWaitMs <= 0;
   }
-}
 
-function waitForMore(
-  context: RequestContext,
-  request: FetchRequest,
-  waitMs: number,
-  done: (round: Round) => void,
-): void {
-  let cancels: (() => void)[] = [];
-  let timer: Timer | undefined;
-  const stop = (): void => {
-    timer?.cancel();
-    for (const cancel of cancels) cancel();
-    cancels = [];
-  };
-  const finish = (round: Round): void => {
-    stop();
-    done(round);
-  };
-  const watch = (): void => {
-    for (const { partition, offset } of wanted(context, request)) {
-      cancels.push(partition.whenBehind(Math.max(offset, partition.syncedEnd - 1), look));
-    }
-  };
-  const look = (): void => {
-    if (!timer) return;
-    for (const cancel of cancels) cancel();
-    cancels = [];
-    const round = collect(context, request);
-    if (round.bytes >= request.minBytes || round.hasError) finish(round);
-    else watch();
-  };
-  timer = context.io.clock.after(waitMs, () => finish(collect(context, request)), { background: true });
-  cancels.push(context.onClose(stop));
-  watch();
-}
-
-function wanted(context: RequestContext, request: FetchRequest): { partition: Partition; offset: number }[] {
-  return request.topics.flatMap(({ partitions, topic, topicId }) => {
-    const found = topicByNameOrId(context, topic, topicId, context.version >= 13);
-    return partitions.flatMap(({ partition, fetchOffset }) => {
-      const entry = found?.partitions[partition];
-      return entry ? [{ partition: entry, offset: fetchOffset }] : [];
-    });
-  });
-}
-
-function bytesMaxOf(context: RequestContext, request: FetchRequest): number {
-  return Math.min(request.maxBytes, context.settings.fetchBytesMax);
-}
-
-function collect(context: RequestContext, request: FetchRequest): Round {
-  let left = bytesMaxOf(context, request);
-  let bytes = 0;
-  let hasError = false;
-  const responses = request.topics.map(({ partitions, topic, topicId }) => {
-    const found = topicByNameOrId(context, topic, topicId, context.version >= 13);
-    return {
-      topic,
-      topicId,
-      partitions: partitions.map(wish => {
-        const partition = found?.partitions[wish.partition];
-        if (!partition) {
-          hasError = true;
-          const isById = context.version >= 13 && !found;
-          return failed(context, wish, isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
+  wait(): Promise<Answer> {
+    const { clock } = this.context.io;
+    return new Promise(resolve => {
+      let cancels: (() => void)[] = [];
+      const stop = (): void => {
+        for (const cancel of cancels) cancel();
+        cancels = [];
+      };
+      const finish = (): void => {
+        stop();
+        forget();
+        timer.cancel();
+        resolve(this.answer());
+      };
+      const watch = (): void => {
+        stop();
+        for (const { partition, wish } of this.survey.parts) {
+          if (partition) cancels.push(partition.whenBehind(Math.max(wish.fetchOffset, partition.syncedEnd - 1), again));
         }
-        const result = fetchPartition(context, partition, wish, left, bytes === 0);
-        const size = sizeOf(result.records);
-        bytes += size;
-        left -= size;
-        if (result.errorCode !== 0) hasError = true;
-        return result;
-      }),
-    };
-  });
-  return { responses, bytes, hasError };
-}
+      };
+      const again = (): void => {
+        this.survey = this.look();
+        if (this.isDue()) finish();
+        else watch();
+      };
+      const timer: Timer = clock.after(
+        Math.min(this.request.maxWaitMs, WAIT_MAX_MS),
+        () => {
+          this.survey = this.look();
+          finish();
+        },
+        { background: true },
+      );
+      const forget = this.context.onClose(() => {
+        stop();
+        timer.cancel();
+      });
+      watch();
+    });
+  }
 
-function fetchPartition(
-  context: RequestContext,
-  partition: Partition,
-  wish: FetchRequestTopicsPartitions,
-  left: number,
-  isFirst: boolean,
-): PartitionAnswer {
-  const { currentLeaderEpoch: epoch, fetchOffset: offset } = wish;
-  if (epoch >= 0 && epoch !== partition.leaderEpoch) {
-    return failed(
-      context,
-      wish,
-      epoch > partition.leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH',
-      partition,
+  answer(): Answer | Promise<Answer> {
+    const { context, survey } = this;
+    context.client.fetchFrom = survey.keptBack;
+    if (context.version < FETCH_OF_FORMAT_2) return this.inMessages();
+    return this.answerOf(
+      survey.parts.map(part => {
+        const { error, limit, partition, pieces, wish } = part;
+        if (!partition || limit === 0) return { part, error, records: NO_RECORDS };
+        if (pieces) return { part, error, records: pieces };
+        try {
+          return { part, error, records: context.log.read(partition, wish.fetchOffset, limit) };
+        } catch (failure) {
+          return { part, error: this.unreadable(partition, failure), records: NO_RECORDS };
+        }
+      }),
     );
   }
-  if (offset < partition.startOffset || offset > partition.syncedEnd)
-    return failed(context, wish, 'OFFSET_OUT_OF_RANGE', partition);
-  const limit = Math.min(left, wish.partitionMaxBytes);
-  let records = NO_RECORDS;
-  if (offset < partition.syncedEnd && (isFirst || limit > 0)) {
+
+  /** The same with message sets in place of batches, within the same limits. */
+  private async inMessages(): Promise<Answer> {
+    const { context, survey } = this;
+    const results: { part: Part; error: ErrorName; records: readonly Uint8Array[] }[] = [];
+    let left = this.bytesMax;
+    let isFirst = true;
+    for (const part of survey.parts) {
+      const { partition, pieces = NO_RECORDS, wish } = part;
+      let { error } = part;
+      let records = NO_RECORDS;
+      if (partition && pieces.length > 0 && (isFirst || left > 0)) {
+        const bytesMax = Math.min(left, wish.partitionMaxBytes);
+        const limits = { version: context.version, fromOffset: wish.fetchOffset, bytesMax };
+        try {
+          records = await toMessages(context.io, pieces, limits);
+        } catch (failure) {
+          error = this.unreadable(partition, failure);
+        }
+        left -= sizeOf(records);
+        isFirst &&= records.length === 0;
+      }
+      results.push({ part, error, records });
+    }
+    return this.answerOf(results);
+  }
+
+  private answerOf(
+    results: readonly { readonly part: Part; readonly error: ErrorName; readonly records: readonly Uint8Array[] }[],
+  ): Answer {
+    const { context, request } = this;
+    const responses = request.topics.map(({ topic, topicId }) => ({
+      topic,
+      topicId,
+      partitions: [] as PartitionAnswer[],
+    }));
+    for (const { error, part, records } of results) {
+      const { partition, wish } = part;
+      context.counters.fetchedBytes += sizeOf(records);
+      const isUnknown = error === 'KAFKA_STORAGE_ERROR' && context.version < 6;
+      responses[wish.topicIndex]!.partitions.push({
+        partitionIndex: wish.partition,
+        errorCode: errorCode(isUnknown ? 'NOT_LEADER_OR_FOLLOWER' : error),
+        highWatermark: partition?.syncedEnd ?? -1,
+        lastStableOffset: partition?.syncedEnd ?? -1,
+        logStartOffset: partition?.startOffset ?? -1,
+        abortedTransactions: null,
+        records,
+      });
+    }
+    return { responses };
+  }
+
+  private look(): Survey {
+    const parts: Part[] = [];
+    const stretch = Math.max(STRETCH_BYTES, this.bytesMin);
+    let left = Math.min(this.bytesMax, stretch, this.context.memory.answerBytesLeft);
+    let bytes = 0;
+    let hasError = false;
+    let keptBack: string | undefined;
+    for (const wish of this.wishes) {
+      let { error, partition } = this.find(wish);
+      let limit = 0;
+      let pieces: Part['pieces'];
+      if (error === 'NONE' && partition && wish.fetchOffset < partition.syncedEnd) {
+        const most = Math.min(left, wish.partitionMaxBytes);
+        const isFirst = bytes === 0;
+        const supply = isFirst || most > 0 ? this.supplyOf(partition, wish, Math.max(most, 1)) : undefined;
+        error = supply?.error ?? 'NONE';
+        // A first batch above the limits goes out only when it is the first of the whole answer.
+        if (supply && supply.bytes > 0 && (isFirst || supply.bytes <= most)) {
+          limit = Math.max(most, 1);
+          pieces = supply.pieces;
+          bytes += supply.bytes;
+          left -= supply.bytes;
+        } else if (!supply || supply.bytes > 0) keptBack ??= keyOf(wish);
+      }
+      if (error !== 'NONE') hasError = true;
+      parts.push({ wish, partition, error, limit, pieces });
+    }
+    return { bytes, hasError, parts, keptBack };
+  }
+
+  private find(wish: Wish): { partition: Partition | undefined; error: ErrorName } {
+    const isById = this.context.version >= 13;
+    const topic = topicByNameOrId(this.context, wish.topic, wish.topic, isById);
+    const partition = topic?.partitions[wish.partition];
+    if (!partition) {
+      const error = isById && !topic ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+      return { partition: undefined, error };
+    }
+    const { currentLeaderEpoch: epoch, fetchOffset: offset } = wish;
+    if (epoch >= 0 && epoch !== partition.leaderEpoch)
+      return { partition, error: epoch > partition.leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH' };
+    const isInRange = offset >= partition.startOffset && offset <= partition.syncedEnd;
+    return { partition, error: isInRange ? 'NONE' : 'OFFSET_OUT_OF_RANGE' };
+  }
+
+  private supplyOf(partition: Partition, wish: Wish, bytesMax: number): Supply {
+    const { context } = this;
     try {
-      const found = read(context, partition, offset, Math.max(limit, 1));
-      if (found.bytes === 0 && found.endsAtZstd) return refuseZstd(context, wish, partition);
-      // A first batch above the limits goes out only when it is the first of the whole answer.
-      if (isFirst || found.bytes <= limit) records = found.pieces;
-    } catch (error) {
-      return unreadable(context, wish, partition, error);
+      if (context.version < FETCH_OF_ZSTD) return this.takeableOf(partition, wish, bytesMax);
+      const extents = context.log.locate(partition, wish.fetchOffset, bytesMax);
+      return { error: 'NONE', bytes: extents.reduce((sum, { length }) => sum + length, 0) };
+    } catch (failure) {
+      return { error: this.unreadable(partition, failure), bytes: 0 };
     }
   }
-  return { ...failed(context, wish, 'NONE', partition), records };
-}
 
-function refuseZstd(
-  context: RequestContext,
-  wish: FetchRequestTopicsPartitions,
-  partition: Partition,
-): PartitionAnswer {
-  const { client, version } = context;
-  context.refusals.add(
-    `${client.id} ${client.address}`,
-    brokerErrors.zstdUnreadable({ topic: partition.topic.name, partition: partition.index, version }),
-  );
-  return failed(context, wish, 'UNSUPPORTED_COMPRESSION_TYPE', partition);
-}
+  /** What an old client can take from the offset on, past what it is not to see. */
+  private takeableOf(partition: Partition, wish: Wish, bytesMax: number): Supply {
+    const { context } = this;
+    const { version } = context;
+    for (let next = wish.fetchOffset; ; ) {
+      const { bytes, endsAtZstd, nextOffset, pieces } = takeable(context.log.read(partition, next, bytesMax), version);
+      if (bytes > 0) return { error: 'NONE', bytes, pieces };
+      if (endsAtZstd) {
+        const { index, topic } = partition;
+        context.refused(brokerErrors.zstdUnreadable({ topic: topic.name, partition: index, version }));
+        return { error: 'UNSUPPORTED_COMPRESSION_TYPE', bytes };
+      }
+      if (nextOffset === undefined) return { error: 'NONE', bytes };
+      next = nextOffset;
+    }
+  }
 
-/** What this client can take from the offset on, past what it is not to see. */
-function read(context: RequestContext, partition: Partition, offset: number, bytesMax: number): Takeable {
-  for (let next = offset; ; ) {
-    const pieces = context.log.read(partition, next, bytesMax);
-    const found = takeable(pieces, context.version);
-    if (found.bytes > 0 || found.endsAtZstd || found.nextOffset === undefined) return found;
-    next = found.nextOffset;
+  /** Clients come again for ever for what is damaged: the log of the process says so once a minute. */
+  private unreadable(partition: Partition, error: unknown): ErrorName {
+    const { index, topic } = partition;
+    const name = nameOf(this.context, error, READ_ERRORS);
+    this.context.refused(
+      brokerErrors.unreadable({ topic: topic.name, partition: index, reason: messageOf(error) }, error),
+    );
+    return name;
   }
 }
 
-function unreadable(
-  context: RequestContext,
-  wish: FetchRequestTopicsPartitions,
-  partition: Partition | undefined,
-  error: unknown,
-): PartitionAnswer {
-  if (!(error instanceof MillraceError)) throw error;
-  context.logger.error(error.message, { code: error.code, help: error.help });
-  return failed(context, wish, errorName(error.row.kafka ?? -1), partition);
-}
-
-function failed(
-  context: RequestContext,
-  wish: { readonly partition: number },
-  error: ErrorName,
-  partition?: Partition,
-): PartitionAnswer {
-  const isUnknown = error === 'KAFKA_STORAGE_ERROR' && context.version < 6;
-  return {
-    partitionIndex: wish.partition,
-    errorCode: errorCode(isUnknown ? 'NOT_LEADER_OR_FOLLOWER' : error),
-    highWatermark: partition?.syncedEnd ?? -1,
-    lastStableOffset: partition?.syncedEnd ?? -1,
-    logStartOffset: partition?.startOffset ?? -1,
-    abortedTransactions: null,
-    records: NO_RECORDS,
-  };
+function keyOf({ partition, topic }: Wish): string {
+  return `${topic}/${partition}`;
 }

@@ -5,26 +5,33 @@
  * Behaviour: -1 latest (the synced end), -2 earliest, -3 the record with the newest timestamp, -4 earliest local (the
  *   same as earliest here), a time: the first record at or behind it; offset -1 when there is none. -5 (last tiered) and
  *   -6 (earliest pending upload) find nothing: there is no second tier.
- * Not done: nothing.
+ * Not done: read_committed differs in nothing while there are no transactions.
  * Versions differ: 0 gives up to as many offsets as asked for, newest first: the end, and where the partition begins in each
  *   file of the log, which are its segments. For a time it gives those of segments that hold nothing newer. -3 from 7,
- *   -4 from 8, -5 from 9, -6 from 11; 35 when asked below. The client's idea of the leader epoch from 4 (74, 75).
+ *   -4 from 8, -5 from 9, -6 from 11; 35 when asked below, and for any other negative time. The client's idea of the
+ *   leader epoch from 4 (74, 75).
  */
 import type { Partition } from '../../log/index.ts';
-import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
+import { apis, errorCode, type ErrorName, type ListOffsetsResponseTopicsPartitionsInput } from '../../wire/index.ts';
+import { nameOf } from '../answers.ts';
 import { defineHandler, type RequestContext, topicFor } from '../handler.ts';
-
-interface Found {
-  readonly error: ErrorName;
-  readonly offset: number;
-  readonly timestamp: number;
-}
 
 const LATEST = -1;
 const EARLIEST = -2;
+const NEWEST = -3;
+const EARLIEST_LOCAL = -4;
+const LAST_TIERED = -5;
+const EARLIEST_PENDING = -6;
 
 /** First version of each special timestamp. */
-const SPECIAL_SINCE: Readonly<Record<string, number>> = { '-3': 7, '-4': 8, '-5': 9, '-6': 11 };
+const SPECIAL_SINCE: ReadonlyMap<number, number> = new Map([
+  [LATEST, 0],
+  [EARLIEST, 0],
+  [NEWEST, 7],
+  [EARLIEST_LOCAL, 8],
+  [LAST_TIERED, 9],
+  [EARLIEST_PENDING, 11],
+]);
 
 export default defineHandler({
   api: apis.listOffsets,
@@ -36,56 +43,50 @@ export default defineHandler({
         name,
         partitions: partitions.map(({ currentLeaderEpoch, maxNumOffsets, partitionIndex, timestamp }) => {
           const partition = topicFor(context, name)?.partitions[partitionIndex];
-          if (!partition)
-            return answer(partitionIndex, { error: 'UNKNOWN_TOPIC_OR_PARTITION', offset: -1, timestamp: -1 });
-          const { leaderEpoch } = partition;
-          if (currentLeaderEpoch >= 0 && currentLeaderEpoch !== leaderEpoch) {
-            const error = currentLeaderEpoch > leaderEpoch ? 'UNKNOWN_LEADER_EPOCH' : 'FENCED_LEADER_EPOCH';
-            return answer(partitionIndex, { error, offset: -1, timestamp: -1 });
-          }
-          if (context.version === 0) {
-            const oldStyleOffsets = oldStyle(context, partition, timestamp, maxNumOffsets);
-            return { ...answer(partitionIndex, { error: 'NONE', offset: -1, timestamp: -1 }), oldStyleOffsets };
-          }
-          const found = find(context, partition, timestamp);
-          return { ...answer(partitionIndex, found), leaderEpoch };
+          const error = refusalOf(context, partition, currentLeaderEpoch, timestamp);
+          const base = { partitionIndex, errorCode: errorCode(error), oldStyleOffsets: [] };
+          if (!partition || error !== 'NONE') return base;
+          if (context.version === 0)
+            return { ...base, oldStyleOffsets: oldStyle(context, partition, timestamp, maxNumOffsets) };
+          return { ...base, leaderEpoch: partition.leaderEpoch, ...find(context, partition, timestamp) };
         }),
       })),
     };
   },
 });
 
-function answer(
-  partitionIndex: number,
-  found: Found,
-): {
-  partitionIndex: number;
-  errorCode: number;
-  offset: number;
-  timestamp: number;
-  oldStyleOffsets: number[];
-} {
-  const { error, offset, timestamp } = found;
-  return { partitionIndex, errorCode: errorCode(error), offset, timestamp, oldStyleOffsets: [] };
+function refusalOf(
+  context: RequestContext,
+  partition: Partition | undefined,
+  epoch: number,
+  timestamp: number,
+): ErrorName {
+  if (!partition) return 'UNKNOWN_TOPIC_OR_PARTITION';
+  if (epoch > partition.leaderEpoch) return 'UNKNOWN_LEADER_EPOCH';
+  if (epoch >= 0 && epoch < partition.leaderEpoch) return 'FENCED_LEADER_EPOCH';
+  const since = timestamp < 0 ? (SPECIAL_SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY) : 0;
+  return context.version < since ? 'UNSUPPORTED_VERSION' : 'NONE';
 }
 
+type Found = Partial<Pick<ListOffsetsResponseTopicsPartitionsInput, 'errorCode' | 'offset' | 'timestamp'>>;
+
 function find(context: RequestContext, partition: Partition, timestamp: number): Found {
-  const since = SPECIAL_SINCE[String(timestamp)] ?? 0;
-  if (context.version < since) return { error: 'UNSUPPORTED_VERSION', offset: -1, timestamp: -1 };
   switch (timestamp) {
     case LATEST:
-      return { error: 'NONE', offset: partition.syncedEnd, timestamp: -1 };
+      return { offset: partition.syncedEnd };
     case EARLIEST:
-    case -4:
-      return { error: 'NONE', offset: partition.startOffset, timestamp: -1 };
-    case -5:
-    case -6:
-      return { error: 'NONE', offset: -1, timestamp: -1 };
-    default: {
-      const found =
-        timestamp === -3 ? context.log.maxTimestamp(partition) : context.log.offsetForTime(partition, timestamp);
-      return { error: 'NONE', offset: found?.offset ?? -1, timestamp: found?.timestamp ?? -1 };
-    }
+    case EARLIEST_LOCAL:
+      return { offset: partition.startOffset };
+    case LAST_TIERED:
+    case EARLIEST_PENDING:
+      return {};
+    default:
+      try {
+        const { log } = context;
+        return (timestamp === NEWEST ? log.maxTimestamp(partition) : log.offsetForTime(partition, timestamp)) ?? {};
+      } catch (error) {
+        return { errorCode: errorCode(nameOf(context, error, [])) };
+      }
   }
 }
 

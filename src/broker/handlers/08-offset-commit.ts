@@ -2,7 +2,9 @@
  * OffsetCommit.
  *
  * Versions: 0 to 10.
- * Behaviour: answered when synced. Metadata beyond 4,096 bytes is 12, an unknown partition 3; the rest is committed.
+ * Behaviour: answered when synced. Metadata beyond 4,096 bytes is 12, an unknown partition 3; the rest is committed. A
+ *   generation below 0 is a consumer that manages its own partitions: it may commit while the group has no members, also
+ *   for the empty group id. What cannot be made durable is 15, which clients try again.
  * Not done: nothing.
  * Versions differ: 0 knows the group alone and commits outside its protocol; generation and member from 1; the time of the
  *   commit in 1 and how long it is kept in 2 to 4 are the client's if it sets them; instance id from 7, topic ids from 10.

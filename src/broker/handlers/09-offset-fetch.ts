@@ -4,11 +4,13 @@
  * Versions: 0 to 10.
  * Behaviour: an unknown group, or a partition without a commit, is offset -1 without an error. Null topics mean everything
  *   that the group has committed.
- * Not done: member epochs (9+) belong to the newer group protocol, which is not listed.
- * Versions differ: an unknown partition is 3 in 0, as if without a commit from 1 on; null topics from 2, several groups from 8, topic ids from 10.
+ * Not done: member epochs (9+) belong to the newer group protocol, which is not listed; `requireStable` (7+) asks for what
+ *   is always so without transactions.
+ * Versions differ: an unknown partition is 3 in 0; null topics from 2, several groups from 8, topic ids from 10, where an
+ *   unknown one is 100: the client must not take it for a partition without a commit.
  */
 import type { CommittedOffset } from '../../coordination/index.ts';
-import { apis, errorCode, type ErrorName, type OffsetFetchRequestGroupsTopics, ZERO_UUID } from '../../wire/index.ts';
+import { apis, errorCode, type ErrorName, ZERO_UUID } from '../../wire/index.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
 
 interface Wish {
@@ -17,48 +19,63 @@ interface Wish {
   readonly partitionIndexes: readonly number[];
 }
 
+interface PartitionAnswer {
+  readonly partitionIndex: number;
+  readonly committedOffset: number;
+  readonly committedLeaderEpoch: number;
+  readonly metadata: string | null;
+  readonly errorCode: number;
+}
+
+interface TopicAnswer {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitions: PartitionAnswer[];
+}
+
 export default defineHandler({
   api: apis.offsetFetch,
   min: 0,
   max: 10,
   handle(context, request) {
-    if (context.version < 8) {
-      const wishes = request.topics?.map(topic => ({ ...topic, topicId: ZERO_UUID })) ?? null;
-      return { topics: topicsOf(context, request.groupId, wishes) };
+    if (context.version >= 8) {
+      const groups = request.groups.map(({ groupId, topics }) => ({
+        groupId,
+        topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics),
+      }));
+      return { groups };
     }
-    const groups = request.groups.map(({ groupId, topics }) => ({
-      groupId,
-      topics: topicsOf(context, groupId, topics?.map(topic => resolve(context, topic)) ?? null),
-    }));
-    return { groups };
+    const { groupId, topics } = request;
+    if (topics === null) return { topics: everything(context, groupId) };
+    return {
+      topics: wanted(
+        context,
+        groupId,
+        topics.map(topic => ({ ...topic, topicId: ZERO_UUID })),
+      ),
+    };
   },
 });
 
-function resolve(context: RequestContext, topic: OffsetFetchRequestGroupsTopics): Wish {
-  if (context.version < 10) return topic;
-  return { ...topic, name: topicByNameOrId(context, '', topic.topicId, true)?.name ?? '' };
+function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[]): TopicAnswer[] {
+  const { coordination, namespace, version } = context;
+  const isById = version >= 10;
+  return wishes.map(({ name, partitionIndexes, topicId }) => {
+    const topic = topicByNameOrId(context, name, topicId, isById);
+    const partitions = partitionIndexes.map(index => {
+      if (isById && !topic) return answer(index, undefined, 'UNKNOWN_TOPIC_ID');
+      if (version === 0 && !topic?.partitions[index]) return answer(index, undefined, 'UNKNOWN_TOPIC_OR_PARTITION');
+      return answer(index, coordination.committed(namespace, groupId, topic?.name ?? name, index));
+    });
+    return { name, topicId, partitions };
+  });
 }
 
-function topicsOf(
-  context: RequestContext,
-  groupId: string,
-  wishes: readonly Wish[] | null,
-): { name: string; topicId: string; partitions: ReturnType<typeof partitionOf>[] }[] {
-  if (wishes !== null) {
-    return wishes.map(({ name, partitionIndexes, topicId }) => ({
-      name,
-      topicId,
-      partitions: partitionIndexes.map(index => {
-        const committed = context.coordination.committed(context.namespace, groupId, name, index);
-        const isUnknown = context.version === 0 && !topicFor(context, name)?.partitions[index];
-        return partitionOf(index, committed, isUnknown ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NONE');
-      }),
-    }));
-  }
-  const byTopic = new Map<string, ReturnType<typeof partitionOf>[]>();
+function everything(context: RequestContext, groupId: string): TopicAnswer[] {
+  const byTopic = new Map<string, PartitionAnswer[]>();
   for (const { offset, partition, topic } of context.coordination.allCommitted(context.namespace, groupId)) {
     const partitions = byTopic.get(topic) ?? [];
-    partitions.push(partitionOf(partition, offset));
+    partitions.push(answer(partition, offset));
     byTopic.set(topic, partitions);
   }
   return [...byTopic].map(([name, partitions]) => ({
@@ -68,19 +85,9 @@ function topicsOf(
   }));
 }
 
-function partitionOf(
-  partitionIndex: number,
-  found: CommittedOffset | undefined,
-  error: ErrorName = 'NONE',
-): {
-  partitionIndex: number;
-  committedOffset: number;
-  committedLeaderEpoch: number;
-  metadata: string | null;
-  errorCode: number;
-} {
+function answer(index: number, found: CommittedOffset | undefined, error: ErrorName = 'NONE'): PartitionAnswer {
   return {
-    partitionIndex,
+    partitionIndex: index,
     committedOffset: found?.offset ?? -1,
     committedLeaderEpoch: found?.leaderEpoch ?? -1,
     metadata: found?.metadata ?? '',

@@ -2,11 +2,12 @@
  * FindCoordinator.
  *
  * Versions: 0 to 6.
- * Behaviour: this node coordinates everything. An empty group id is 24, an unknown kind of key 42.
+ * Behaviour: this node coordinates everything, at the address that the listener advertises. An empty group id is 24, an
+ *   unknown kind of key 42.
  * Not done: share coordinators (kind 2).
- * Versions differ: kind of key from 1, several keys from 4.
+ * Versions differ: kind of key and error texts from 1, several keys from 4.
  */
-import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
+import { apis, errorCode, type ErrorName, type FindCoordinatorResponseCoordinatorsInput } from '../../wire/index.ts';
 import { defineHandler } from '../handler.ts';
 
 const GROUP = 0;
@@ -17,22 +18,12 @@ export default defineHandler({
   min: 0,
   max: 6,
   handle(context, request) {
-    const { advertisedHost, nodeId } = context.settings;
-    const answer = (
-      key: string,
-    ): { key: string; nodeId: number; host: string; port: number; errorCode: number; errorMessage: string | null } => {
-      let error: ErrorName = 'NONE';
-      if (request.keyType !== GROUP && request.keyType !== TRANSACTION) error = 'INVALID_REQUEST';
-      else if (request.keyType === GROUP && key === '') error = 'INVALID_GROUP_ID';
-      const isFound = error === 'NONE';
-      return {
-        key,
-        nodeId: isFound ? nodeId : -1,
-        host: isFound ? (advertisedHost ?? context.host) : '',
-        port: isFound ? context.port : -1,
-        errorCode: errorCode(error),
-        errorMessage: isFound ? null : error,
-      };
+    const { advertised, settings } = context;
+    const answer = (key: string): FindCoordinatorResponseCoordinatorsInput => {
+      const [error, errorMessage] = refusalOf(request.keyType, key);
+      return error === 'NONE'
+        ? { key, nodeId: settings.nodeId, host: advertised.host, port: advertised.port, errorCode: 0, errorMessage }
+        : { key, nodeId: -1, host: '', port: -1, errorCode: errorCode(error), errorMessage };
     };
     if (context.version >= 4)
       return { coordinators: request.coordinatorKeys.map(answer), errorCode: 0, nodeId: -1, host: '', port: -1 };
@@ -40,3 +31,11 @@ export default defineHandler({
     return single;
   },
 });
+
+function refusalOf(kind: number, key: string): [ErrorName, string | null] {
+  if (kind !== GROUP && kind !== TRANSACTION) return ['INVALID_REQUEST', `there is no coordinator of kind ${kind}`];
+  if (key !== '') return ['NONE', null];
+  return kind === GROUP
+    ? ['INVALID_GROUP_ID', 'a group needs a name']
+    : ['INVALID_REQUEST', 'a transaction needs an id'];
+}

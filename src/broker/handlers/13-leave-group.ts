@@ -2,8 +2,9 @@
  * LeaveGroup.
  *
  * Versions: 0 to 5.
- * Behaviour: the group rebalances at once. Static members are named by instance id, by an administrator too.
- * Not done: nothing.
+ * Behaviour: the group rebalances at once. Static members are named by instance id, by an administrator too (without a
+ *   member id); another member id than the instance's is 82. An empty group id is 24.
+ * Not done: the reason that a member gives (5) is not kept.
  * Versions differ: several members from 3, with an error for each.
  */
 import { apis, errorCode } from '../../wire/index.ts';
@@ -14,6 +15,7 @@ export default defineHandler({
   min: 0,
   max: 5,
   handle(context, request) {
+    if (request.groupId === '') return { errorCode: errorCode('INVALID_GROUP_ID'), members: [] };
     const group = context.coordination.find(context.namespace, request.groupId);
     const leave = (memberId: string, instanceId: string | null): number =>
       errorCode(group?.leave(memberId, instanceId) ?? 'UNKNOWN_MEMBER_ID');

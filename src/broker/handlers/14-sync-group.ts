@@ -2,7 +2,8 @@
  * SyncGroup.
  *
  * Versions: 0 to 5.
- * Behaviour: followers wait for the leader's assignment; who asks later gets it at once.
+ * Behaviour: followers wait for the leader's assignment; who asks later gets it at once. A rebalance that begins meanwhile
+ *   is 27; members that do not ask within the rebalance timeout are out.
  * Not done: nothing.
  * Versions differ: instance id from 3; protocol type and name are checked from 5 (23).
  */
@@ -13,17 +14,18 @@ export default defineHandler({
   api: apis.syncGroup,
   min: 0,
   max: 5,
+  waits: true,
   async handle(context, request) {
     const group = context.coordination.find(context.namespace, request.groupId);
     if (!group) return { errorCode: errorCode('UNKNOWN_MEMBER_ID'), assignment: new Uint8Array(0) };
-    const result = await group.sync(
-      request.memberId,
-      request.groupInstanceId,
-      request.generationId,
-      request.protocolType,
-      request.protocolName,
-      request.assignments,
-    );
+    const result = await group.sync({
+      memberId: request.memberId,
+      instanceId: request.groupInstanceId,
+      generation: request.generationId,
+      protocolType: request.protocolType,
+      protocol: request.protocolName,
+      assignments: request.assignments,
+    });
     return {
       errorCode: errorCode(result.error),
       protocolType: result.protocolType,

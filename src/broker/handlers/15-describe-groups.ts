@@ -2,59 +2,74 @@
  * DescribeGroups.
  *
  * Versions: 0 to 6.
- * Behaviour: state, protocol, members with their bytes unread. An unknown group is "Dead" without an error, 69 from 6 on.
- * Not done: authorised operations.
- * Versions differ: instance id from 4, error text from 6.
+ * Behaviour: state and members; in a stable group also the protocol, what members said of themselves and what they were
+ *   assigned, as bytes that nobody reads here. An unknown group is "Dead" without an error, 69 from 6 on.
+ * Not done: access control: who asks for authorised operations is told that all are.
+ * Versions differ: authorised operations from 3, instance id from 4, error text from 6.
  */
-import type { GroupState } from '../../coordination/index.ts';
+import { type GroupState, metadataFor } from '../../coordination/index.ts';
 import { apis, type DescribeGroupsResponseGroupsInput, errorCode } from '../../wire/index.ts';
-import { defineHandler } from '../handler.ts';
+import { authorizedOperations } from '../answers.ts';
+import { defineHandler, type RequestContext } from '../handler.ts';
 
+/** As Kafka calls them. */
 export const STATE_NAMES: Readonly<Record<GroupState, string>> = {
   empty: 'Empty',
+  gathering: 'PreparingRebalance',
   preparing: 'PreparingRebalance',
   completing: 'CompletingRebalance',
   stable: 'Stable',
   dead: 'Dead',
 };
 
+const NO_BYTES = new Uint8Array(0);
+
 export default defineHandler({
   api: apis.describeGroups,
   min: 0,
   max: 6,
   handle(context, request) {
-    const known = context.coordination.list(context.namespace);
-    const groups = request.groups.map((groupId): DescribeGroupsResponseGroupsInput => {
-      const group = known.find(({ id }) => id === groupId);
-      if (!group) {
-        const isError = context.version >= 6;
-        return {
-          errorCode: errorCode(isError ? 'GROUP_ID_NOT_FOUND' : 'NONE'),
-          errorMessage: isError ? `no group ${groupId}` : null,
-          groupId,
-          groupState: 'Dead',
-          protocolType: '',
-          protocolData: '',
-          members: [],
-        };
-      }
-      return {
-        errorCode: 0,
-        errorMessage: null,
-        groupId,
-        groupState: STATE_NAMES[group.state],
-        protocolType: group.protocolType,
-        protocolData: group.protocol ?? '',
-        members: [...group.members.values()].map(member => ({
-          memberId: member.id,
-          groupInstanceId: member.instanceId,
-          clientId: member.clientId,
-          clientHost: member.clientHost,
-          memberMetadata: member.protocols.find(({ name }) => name === group.protocol)?.metadata ?? new Uint8Array(0),
-          memberAssignment: member.assignment,
-        })),
-      };
-    });
+    const operations = authorizedOperations('group', request.includeAuthorizedOperations);
+    const groups = request.groups.map(groupId => ({
+      ...describe(context, groupId),
+      authorizedOperations: operations,
+    }));
     return { groups };
   },
 });
+
+function describe(
+  { coordination, namespace, version }: RequestContext,
+  groupId: string,
+): DescribeGroupsResponseGroupsInput {
+  const group = coordination.find(namespace, groupId);
+  if (!group) {
+    const isError = version >= 6;
+    return {
+      errorCode: errorCode(isError ? 'GROUP_ID_NOT_FOUND' : 'NONE'),
+      errorMessage: isError ? `there is no group ${groupId}` : null,
+      groupId,
+      groupState: STATE_NAMES.dead,
+      protocolType: '',
+      protocolData: '',
+      members: [],
+    };
+  }
+  const isStable = group.state === 'stable';
+  return {
+    errorCode: 0,
+    errorMessage: null,
+    groupId,
+    groupState: STATE_NAMES[group.state],
+    protocolType: group.protocolType,
+    protocolData: isStable ? (group.protocol ?? '') : '',
+    members: [...group.members.values()].map(member => ({
+      memberId: member.id,
+      groupInstanceId: member.instanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      memberMetadata: isStable ? metadataFor(member, group.protocol) : NO_BYTES,
+      memberAssignment: isStable ? member.assignment : NO_BYTES,
+    })),
+  };
+}

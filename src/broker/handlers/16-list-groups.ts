@@ -2,9 +2,9 @@
  * ListGroups.
  *
  * Versions: 0 to 5.
- * Behaviour: all groups of the namespace, filtered by state and type.
+ * Behaviour: all groups of the namespace, those that only have offsets included, filtered by state and type in any case.
  * Not done: other types than classic.
- * Versions differ: state filter from 4, type filter from 5.
+ * Versions differ: state and its filter from 4, type and its filter from 5.
  */
 import { apis } from '../../wire/index.ts';
 import { defineHandler } from '../handler.ts';
@@ -15,8 +15,11 @@ export default defineHandler({
   min: 0,
   max: 5,
   handle(context, request) {
-    const has = (filter: readonly string[], value: string): boolean =>
-      filter.length === 0 || filter.some(wanted => wanted.toLowerCase() === value.toLowerCase());
+    const filter = (words: readonly string[]): ((value: string) => boolean) => {
+      const wanted = new Set(words.map(word => word.toLowerCase()));
+      return value => wanted.size === 0 || wanted.has(value.toLowerCase());
+    };
+    const [hasState, hasType] = [filter(request.statesFilter), filter(request.typesFilter)];
     const groups = context.coordination
       .list(context.namespace)
       .map(({ id, protocolType, state }) => ({
@@ -25,9 +28,7 @@ export default defineHandler({
         groupState: STATE_NAMES[state],
         groupType: 'classic',
       }))
-      .filter(
-        ({ groupState, groupType }) => has(request.statesFilter, groupState) && has(request.typesFilter, groupType),
-      );
+      .filter(({ groupState, groupType }) => hasState(groupState) && hasType(groupType));
     return { errorCode: 0, groups };
   },
 });

@@ -2,13 +2,16 @@
  * DeleteTopics.
  *
  * Versions: 0 to 6.
- * Behaviour: durable before the answer; waiting fetches end with 3. Internal topics are refused.
- * Not done: nothing.
- * Versions differ: by name or id from 6.
+ * Behaviour: durable before the answer, with what groups have committed for the topic; waiting fetches end with 3 (100 by
+ *   id). Internal topics are refused (29).
+ * Not done: the time-out: the answer comes with the sync.
+ * Versions differ: error texts from 5, by name or id from 6.
  */
-import { MillraceError } from '../../base/index.ts';
-import { apis, type DeleteTopicsResponseResponsesInput, errorCode, errorName, ZERO_UUID } from '../../wire/index.ts';
+import { apis, type DeleteTopicsResponseResponsesInput, ZERO_UUID } from '../../wire/index.ts';
+import { failure, nameOf } from '../answers.ts';
 import { defineHandler, type RequestContext, topicByNameOrId } from '../handler.ts';
+
+type TopicAnswer = DeleteTopicsResponseResponsesInput;
 
 export default defineHandler({
   api: apis.deleteTopics,
@@ -17,35 +20,27 @@ export default defineHandler({
   async handle(context, request) {
     const wishes =
       context.version >= 6 ? request.topics : request.topicNames.map(name => ({ name, topicId: ZERO_UUID }));
-    const responses: DeleteTopicsResponseResponsesInput[] = [];
-    for (const { name, topicId } of wishes) responses.push(await remove(context, name, topicId));
-    return { responses };
+    return { responses: await Promise.all(wishes.map(({ name, topicId }) => remove(context, name, topicId))) };
   },
 });
 
-async function remove(
-  context: RequestContext,
-  name: string | null,
-  topicId: string,
-): Promise<DeleteTopicsResponseResponsesInput> {
-  const topic = topicByNameOrId(context, name ?? '', topicId, name === null);
-  const answer = (code: number, message: string | null): DeleteTopicsResponseResponsesInput => ({
-    name: topic?.name ?? name,
-    topicId: topic?.id ?? topicId,
-    errorCode: code,
-    errorMessage: message,
-  });
+async function remove(context: RequestContext, name: string | null, topicId: string): Promise<TopicAnswer> {
+  const isById = name === null;
+  const topic = topicByNameOrId(context, name ?? '', topicId, isById);
+  const base = { name: topic?.name ?? name, topicId: topic?.id ?? topicId };
   if (!topic)
-    return answer(
-      errorCode(name === null ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'),
-      'there is no such topic',
-    );
-  if (topic.isInternal) return answer(errorCode('TOPIC_AUTHORIZATION_FAILED'), 'internal topics are Millrace’s own');
+    return {
+      ...base,
+      ...failure(isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic'),
+    };
+  if (topic.isInternal)
+    return { ...base, ...failure('TOPIC_AUTHORIZATION_FAILED', 'internal topics are Millrace’s own') };
   try {
     await context.log.deleteTopic(topic);
-    return answer(0, null);
+    await context.coordination.forgetTopic(topic.namespace, topic.name);
+    return { ...base, errorCode: 0, errorMessage: null };
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    return answer(errorCode(errorName(error.row.kafka ?? -1)), error.message);
+    const reason = error instanceof Error ? error.message : '';
+    return { ...base, ...failure(nameOf(context, error, ['UNKNOWN_TOPIC_OR_PARTITION']), reason) };
   }
 }

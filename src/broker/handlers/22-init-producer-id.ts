@@ -2,27 +2,33 @@
  * InitProducerId.
  *
  * Versions: 0 to 5.
- * Behaviour: a new producer id with epoch 0, from a block that is durable before it is used. With a current id and epoch
- *   (from 3) the epoch is raised by one, so that an idempotent producer can go on after an error.
- * Not done: transactional ids are refused with 15 (COORDINATOR_NOT_AVAILABLE is retried for ever, so: 42 INVALID_REQUEST).
- * Versions differ: current id and epoch from 3.
+ * Behaviour: a new producer id with epoch 0, from a block that is durable before it is used. A producer that names its
+ *   current id (from 3) gets a new one, too, as from Kafka: without a transactional id nobody can tell whose it is.
+ * Not done: transactional ids are 42, which clients do not try again.
+ * Versions differ: current id and epoch from 3: one without the other is 42.
  */
 import { apis, errorCode } from '../../wire/index.ts';
+import { nameOf } from '../answers.ts';
+import { brokerErrors } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
 
-const EPOCH_MAX = 32_766;
+const NO_PRODUCER = { producerId: -1, producerEpoch: -1 };
 
 export default defineHandler({
   api: apis.initProducerId,
   min: 0,
   max: 5,
   async handle(context, request) {
-    if (request.transactionalId !== null) {
-      return { errorCode: errorCode('INVALID_REQUEST'), producerId: -1, producerEpoch: -1 };
+    const { producerEpoch, producerId, transactionalId } = request;
+    if (transactionalId !== null) context.refused(brokerErrors.transactional({ id: transactionalId }));
+    if (transactionalId !== null || producerId < 0 !== producerEpoch < 0)
+      return { errorCode: errorCode('INVALID_REQUEST'), ...NO_PRODUCER };
+    try {
+      return { errorCode: 0, producerId: await context.log.newProducerId(), producerEpoch: 0 };
+    } catch (error) {
+      // The block could not be made durable: the client asks again.
+      nameOf(context, error, ['KAFKA_STORAGE_ERROR']);
+      return { errorCode: errorCode('COORDINATOR_NOT_AVAILABLE'), ...NO_PRODUCER };
     }
-    if (request.producerId >= 0 && request.producerEpoch >= 0 && request.producerEpoch < EPOCH_MAX) {
-      return { errorCode: 0, producerId: request.producerId, producerEpoch: request.producerEpoch + 1 };
-    }
-    return { errorCode: 0, producerId: await context.log.newProducerId(), producerEpoch: 0 };
   },
 });

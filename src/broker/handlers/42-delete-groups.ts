@@ -2,7 +2,8 @@
  * DeleteGroups.
  *
  * Versions: 0 to 2.
- * Behaviour: groups without members, with their offsets; durable before the answer. 68 with members, 69 when unknown.
+ * Behaviour: groups without members, with their offsets; durable before the answer. 68 with members, 69 when unknown; 15
+ *   when it cannot be made durable.
  * Not done: nothing.
  * Versions differ: in layout only.
  */
@@ -13,11 +14,13 @@ export default defineHandler({
   api: apis.deleteGroups,
   min: 0,
   max: 2,
-  async handle(context, request) {
-    const results: { groupId: string; errorCode: number }[] = [];
-    for (const groupId of request.groupsNames) {
-      results.push({ groupId, errorCode: errorCode(await context.coordination.delete(context.namespace, groupId)) });
-    }
+  async handle({ coordination, namespace }, request) {
+    const results = await Promise.all(
+      request.groupsNames.map(async groupId => ({
+        groupId,
+        errorCode: errorCode(await coordination.delete(namespace, groupId)),
+      })),
+    );
     return { results };
   },
 });

@@ -2,28 +2,39 @@
  * DescribeCluster.
  *
  * Versions: 0 to 2.
- * Behaviour: one broker, which is its own controller.
- * Not done: controllers as an endpoint type of their own are 115; authorised operations.
- * Versions differ: endpoint type from 1.
+ * Behaviour: one broker, at the address that the listener advertises, which is its own controller. Who asks for controllers
+ *   as endpoints of their own gets 114, for anything else 115.
+ * Not done: access control: who asks for authorised operations is told that all are. No broker is ever fenced.
+ * Versions differ: endpoint type from 1, fenced brokers from 2.
  */
-import { apis, errorCode } from '../../wire/index.ts';
+import { apis } from '../../wire/index.ts';
+import { authorizedOperations, failure } from '../answers.ts';
 import { defineHandler } from '../handler.ts';
 
 const BROKERS = 1;
+const CONTROLLERS = 2;
 
 export default defineHandler({
   api: apis.describeCluster,
   min: 0,
   max: 2,
-  handle(context, request) {
-    const { advertisedHost, nodeId } = context.settings;
-    const { clusterId } = context.log;
-    if (request.endpointType !== BROKERS) {
-      return { errorCode: errorCode('UNSUPPORTED_ENDPOINT_TYPE'), clusterId, brokers: [] };
+  handle({ advertised, log, settings: { nodeId } }, request) {
+    const { clusterId } = log;
+    const { endpointType } = request;
+    if (endpointType !== BROKERS) {
+      const refusal =
+        endpointType === CONTROLLERS
+          ? failure('MISMATCHED_ENDPOINT_TYPE', 'this is the endpoint of a broker')
+          : failure('UNSUPPORTED_ENDPOINT_TYPE', `endpoints of type ${endpointType} are not known`);
+      return { ...refusal, endpointType, clusterId, brokers: [] };
     }
-    const brokers = [
-      { brokerId: nodeId, host: advertisedHost ?? context.host, port: context.port, rack: null, isFenced: false },
-    ];
-    return { errorCode: 0, clusterId, controllerId: nodeId, brokers };
+    return {
+      errorCode: 0,
+      endpointType,
+      clusterId,
+      controllerId: nodeId,
+      brokers: [{ brokerId: nodeId, host: advertised.host, port: advertised.port, rack: null, isFenced: false }],
+      clusterAuthorizedOperations: authorizedOperations('cluster', request.includeClusterAuthorizedOperations),
+    };
   },
 });

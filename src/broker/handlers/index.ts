@@ -21,6 +21,7 @@ import offsetForLeaderEpoch from './23-offset-for-leader-epoch.ts';
 import describeConfigs from './32-describe-configs.ts';
 import createPartitions from './37-create-partitions.ts';
 import deleteGroups from './42-delete-groups.ts';
+import offsetDelete from './47-offset-delete.ts';
 import describeCluster from './60-describe-cluster.ts';
 
 export const handlers: readonly Handler[] = [
@@ -45,5 +46,6 @@ export const handlers: readonly Handler[] = [
   describeConfigs,
   createPartitions,
   deleteGroups,
+  offsetDelete,
   describeCluster,
 ];
