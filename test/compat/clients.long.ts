@@ -70,6 +70,23 @@ test('kcat begins in the middle of a batch, at the end, and lists metadata', () 
   assert.match(kcat(['-L']), /topic "kcat-lz4" with 1 partitions/);
 });
 
+/** librdkafka that is told the broker's age instead of asking for versions. */
+const FALLBACKS = ['0.8.0', '0.9.0.0', '0.10.0.0', '0.11.0'];
+const aged = (age: string): string[] => ['-X', 'api.version.request=false', '-X', `broker.version.fallback=${age}`];
+
+test('kcat that believes in brokers of 0.8 to 0.11 writes with every codec of theirs, and each age reads all', () => {
+  let expected = '';
+  for (const age of FALLBACKS) {
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4']) {
+      const text = Array.from({ length: 100 }, (_, i) => `${age} ${codec} ${i}\n`).join('');
+      kcat([...aged(age), '-P', '-t', 'aged', '-z', codec], text);
+      expected += text;
+    }
+  }
+  for (const age of FALLBACKS) assert.equal(kcat([...aged(age), '-C', '-t', 'aged', '-e', '-q']), expected, age);
+  assert.equal(kcat(['-C', '-t', 'aged', '-e', '-q']), expected);
+});
+
 test('confluent-kafka writes idempotently and reads as a group that resumes', () => {
   const program = `
 import sys

@@ -244,6 +244,18 @@ test('log append time is the broker’s, told to Produce 2 and to Fetch 2', asyn
   assert.equal(count, 6);
 });
 
+test('messages without a timestamp are kept by the time of their arrival, as long as any', async t => {
+  const { client, server } = await start(t, [['retention.ms', '3600000']]);
+  await client.produce(0, messageSet(messages(0, 'new')));
+  await server.log.applyRetention();
+  assert.deepEqual(offsetsOf((await client.fetch(0, 0)).records), [0, 1, 2]);
+  // Those that are old by their own account go.
+  await server.log.createTopic('', 'old', 1, new Map([['retention.ms', '3600000']]));
+  await client.produce(2, messageSet(messages(1, 'old')), 'old');
+  await server.log.applyRetention();
+  assert.equal((await client.fetch(2, 0, { topic: 'old' })).error, 1);
+});
+
 const good = messageSet(messages(1, 'good'));
 const flipped = Uint8Array.from(good);
 flipped[flipped.length - 1]! ^= 1;
