@@ -36,6 +36,8 @@ export interface Segment {
   readonly lastOffset: number;
   /** -1 when no record has a timestamp. */
   readonly maxTimestamp: number;
+  /** As retention reckons: batches without timestamps count by the time of their commit. */
+  readonly newestMs: number;
   readonly bytes: number;
 }
 
@@ -153,6 +155,7 @@ export class Reads {
       baseOffset: Math.max(span.before.end, partition.startOffset),
       lastOffset: span.end - 1,
       maxTimestamp: span.newest,
+      newestMs: Math.max(span.newest, span.committed),
       bytes: span.bytes,
     }));
   }

@@ -279,6 +279,15 @@ test('ListOffsets 0 gives several offsets, newest first, and segments by time', 
   assert.equal((await listOffsetsOld(client, 'none', -1, 1)).error, 3);
 });
 
+test('ListOffsets 0 by time counts messages without a timestamp by their arrival', async t => {
+  const { client, server } = await start(t);
+  const before = server.io.clock.now() - 60_000;
+  await server.log.createTopic('', 't', 1);
+  await produce(client, 0, 't', plain(0, 'one', 'two'));
+  assert.deepEqual(await listOffsetsOld(client, 't', before, 5), { error: 0, offsets: [] });
+  assert.deepEqual(await listOffsetsOld(client, 't', before + 3_600_000, 5), { error: 0, offsets: [2, 0] });
+});
+
 test('ruby-kafka: its fixed versions, from CreateTopics 0 to DeleteTopics 0', async t => {
   const { client } = await start(t);
   const create = (version: number): Buffer =>
