@@ -7,9 +7,9 @@
  *   -6 (earliest pending upload) find nothing: there is no second tier.
  * Not done: read_committed differs in nothing while there are no transactions.
  * Versions differ: 0 gives up to as many offsets as asked for, newest first: the end, and where the partition begins in each
- *   file of the log, which are its segments. For a time it gives those of segments that hold nothing newer; what has no time counts by its arrival. -3 from 7,
- *   -4 from 8, -5 from 9, -6 from 11; 35 when asked below, and for any other negative time. The client's idea of the
- *   leader epoch from 4 (74, 75).
+ *   file of the log, which are its segments. For a time it gives those of segments that hold nothing newer; what has no
+ *   time counts by its arrival. -3 from 7, -4 from 8, -5 from 9, -6 from 11; 35 when asked below, and for any other
+ *   negative time. The client's idea of the leader epoch from 4 (74, 75).
  */
 import type { Partition } from '../../log/index.ts';
 import { apis, errorCode, type ErrorName, type ListOffsetsResponseTopicsPartitionsInput } from '../../wire/index.ts';
