@@ -2,6 +2,7 @@
 import { MillraceError, messageOf, systemCode } from '../base/index.ts';
 import { errorCode, type ErrorName, errorName } from '../wire/index.ts';
 import type { RequestContext } from './handler.ts';
+import type { ResourceType } from './security/acl.ts';
 
 /**
  * The error as one of the codes that the API's clients know; anything else is -1 and a defect, so it is logged. What is
@@ -17,36 +18,17 @@ export function nameOf(context: RequestContext, error: unknown, known: readonly 
   return known.includes(name) ? name : 'UNKNOWN_SERVER_ERROR';
 }
 
-/** Without access control everybody may do everything: the bits of all operations that a kind of resource knows. */
-const OPERATION = {
-  read: 3,
-  write: 4,
-  create: 5,
-  delete: 6,
-  alter: 7,
-  describe: 8,
-  clusterAction: 9,
-  describeConfigs: 10,
-  alterConfigs: 11,
-  idempotentWrite: 12,
-} as const;
-
-type Operation = keyof typeof OPERATION;
-
-const bits = (...operations: readonly Operation[]): number =>
-  operations.reduce((sum, operation) => sum | (1 << OPERATION[operation]), 0);
-
-const ALLOWED = {
-  cluster: bits('create', 'alter', 'describe', 'clusterAction', 'describeConfigs', 'alterConfigs', 'idempotentWrite'),
-  topic: bits('read', 'write', 'create', 'delete', 'alter', 'describe', 'describeConfigs', 'alterConfigs'),
-  group: bits('read', 'delete', 'describe'),
-} as const;
-
 /** "Nobody asked", as Kafka writes it. */
 const NOT_ASKED = -0x8000_0000;
 
-export function authorizedOperations(kind: keyof typeof ALLOWED, isAsked: boolean): number {
-  return isAsked ? ALLOWED[kind] : NOT_ASKED;
+/** What the client may do with a resource, as bits. */
+export function authorizedOperations(
+  { client, identity, security }: RequestContext,
+  type: ResourceType,
+  name: string,
+  isAsked: boolean,
+): number {
+  return isAsked ? security.authorizer.operations(identity, client.host, type, name) : NOT_ASKED;
 }
 
 export function failure<E extends ErrorName>(

@@ -1,13 +1,16 @@
 /** The Kafka server: listeners, connections, and what handlers share. */
-import type { Address, Arena, Connection, Io, Listener, Logger, TlsOptions } from '../base/index.ts';
+import { type Address, type Arena, type Connection, type Io, type Logger, MillraceError } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import type { Log } from '../log/index.ts';
 import { ClientConnection } from './connection.ts';
 import { brokerErrors } from './errors.ts';
 import type { BrokerCounters, BrokerServices, BrokerSettings } from './handler.ts';
 import { handlers } from './handlers/index.ts';
+import { BrokerListener, type ListenerReport, type ListenerSettings } from './listener.ts';
 import { ClientMemory } from './memory.ts';
+import { ParseFormats } from './parse-formats.ts';
 import { type Refusal, Refusals } from './refusals.ts';
+import { Security } from './security/security.ts';
 import { TopicMaker } from './topic-maker.ts';
 
 export const BROKER_DEFAULTS: BrokerSettings = {
@@ -23,17 +26,9 @@ export const BROKER_DEFAULTS: BrokerSettings = {
   partitionsMax: 100_000,
 };
 
-export interface ListenerSettings {
-  readonly address: Address;
-  /** Where clients are told to connect to; what is missing is the address that a client reached. */
-  readonly advertised?: Partial<Address>;
-  /** Present on TLS listeners. */
-  readonly tls?: TlsOptions;
-}
-
 export class Broker {
   private readonly services: BrokerServices;
-  private readonly listeners: Listener[] = [];
+  private readonly listeners: BrokerListener[] = [];
   private readonly connections = new Set<ClientConnection>();
   readonly counters: BrokerCounters = {
     connections: 0,
@@ -41,6 +36,9 @@ export class Broker {
     producedBytes: 0,
     producedBatches: 0,
     fetchedBytes: 0,
+    authenticated: 0,
+    authenticationsFailed: 0,
+    sessionsExpired: 0,
   };
 
   constructor(parts: {
@@ -49,6 +47,8 @@ export class Broker {
     readonly log: Log;
     readonly coordination: Coordination;
     readonly logger: Logger;
+    /** Default: nobody is known, and everybody may everything. */
+    readonly security?: Security;
     readonly settings?: Partial<BrokerSettings>;
   }) {
     const { coordination, io, log, logger } = parts;
@@ -60,6 +60,8 @@ export class Broker {
       coordination,
       logger,
       settings,
+      security: parts.security ?? new Security(io, log),
+      parseFormats: new ParseFormats(log),
       refusals: new Refusals(logger, () => io.clock.now()),
       memory: new ClientMemory({
         requestBytesMax: settings.requestMemoryBytes,
@@ -73,22 +75,22 @@ export class Broker {
 
   /** Opens a listener; port 0 takes a free one. Returns where it listens. */
   async listen(settings: ListenerSettings): Promise<Address> {
-    const listener = await this.services.io.network.listen(settings.address, {
-      ...(settings.tls && { tls: settings.tls }),
-      onConnection: connection => {
-        this.counters.connections++;
-        if (this.isFull(connection)) return;
-        const { advertised } = settings;
-        const onGone = (gone: ClientConnection): void => {
-          this.connections.delete(gone);
-        };
-        const client = new ClientConnection(this.services, { connection, advertised, onGone });
-        this.connections.add(client);
-        client.start();
-      },
+    const { io, logger, refusals, security } = this.services;
+    const listener: BrokerListener = await BrokerListener.open({
+      io,
+      logger,
+      security,
+      counters: this.counters,
+      settings,
+      onConnection: connection => this.accept(listener, connection),
+      onRefused: (host, error) => refusals.add({ id: '', host, software: '' }, error),
     });
     this.listeners.push(listener);
     return listener.address;
+  }
+
+  listenerReports(): readonly ListenerReport[] {
+    return this.listeners.map(({ report }) => report);
   }
 
   get openConnections(): number {
@@ -110,16 +112,27 @@ export class Broker {
     await closed;
   }
 
-  private isFull(connection: Connection): boolean {
-    const { refusals, settings } = this.services;
+  private accept(listener: BrokerListener, connection: Connection): void {
+    this.counters.connections++;
+    try {
+      this.expectRoom();
+      const identity = listener.identityOf(connection);
+      const onGone = (gone: ClientConnection): void => {
+        this.connections.delete(gone);
+      };
+      const client = new ClientConnection(this.services, { connection, listener, identity, onGone });
+      this.connections.add(client);
+      client.start();
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      this.services.refusals.add({ id: '', host: connection.remote.host, software: '' }, error);
+      connection.destroy();
+    }
+  }
+
+  private expectRoom(): void {
     const count = this.connections.size + 1;
-    const limit = settings.connectionsMax;
-    if (count <= limit) return false;
-    refusals.add(
-      { id: '', host: connection.remote.host, software: '' },
-      brokerErrors.tooManyConnections({ count, limit }),
-    );
-    connection.destroy();
-    return true;
+    const limit = this.services.settings.connectionsMax;
+    if (count > limit) throw brokerErrors.tooManyConnections({ count, limit });
   }
 }

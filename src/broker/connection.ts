@@ -8,8 +8,9 @@
  * they start, so the order of records is the connection's. What may not start yet stays in the queue, and while anything is
  * there nothing is read: the client's own socket holds the rest.
  *
- *   starts when    fewer than 256 are unanswered, and less than 1 MiB of answers waits to be read by the client, and
- *                  (of an API that waits, `Handler.waits`) no other request of the same API is unanswered
+ *   starts when    fewer than 256 are unanswered, and less than 1 MiB of answers waits to be read by the client, and no step
+ *                  of a proof (`security/authentication.ts`) is under way, and (of an API that waits, `Handler.waits`) no
+ *                  other request of the same API is unanswered
  *   reads when     the queue is empty, the log takes more, there is memory for the frame, and no throttling is on
  *
  * The end has its place in the order, too: an error that closes the connection stands behind the answers of what came
@@ -22,7 +23,6 @@
  * I4 a connection that was ended is gone some seconds later, whatever the client does.
  */
 import {
-  type Address,
   type Connection,
   FrameReceiver,
   messageOf,
@@ -34,14 +34,13 @@ import {
 } from '../base/index.ts';
 import { type AnyApi, decodeRequestHeader, encodeResponse, Reader } from '../wire/index.ts';
 import { brokerErrors } from './errors.ts';
-import {
-  type BrokerServices,
-  CLOSE,
-  type ClientInfo,
-  type Handler,
-  NO_RESPONSE,
-  type RequestContext,
-} from './handler.ts';
+import { isProduce, lengthOf, sizeOf } from './frame-bytes.ts';
+import { type BrokerServices, CLOSE, type ClientInfo, type Handler, LastAnswer, NO_RESPONSE } from './handler.ts';
+import type { BrokerListener } from './listener.ts';
+import { type ClientParts, requestContext } from './request-context.ts';
+import type { Authentication } from './security/authentication.ts';
+import { securityErrors } from './security/errors.ts';
+import type { Identity } from './security/identity.ts';
 import { SNIFFED_BYTES, sniff } from './sniff.ts';
 
 const UNANSWERED_MAX = 256;
@@ -54,7 +53,11 @@ const END_WAIT_MS = 1_000;
 const LINGER_MS = 5_000;
 /** How long a client that has sent its last waits for the answers. */
 const HALF_OPEN_MS = 30_000;
+/** How long a client may take to prove who it is. */
+const PROOF_MS = 30_000;
 const API_VERSIONS_KEY = 18;
+/** Requests that nothing else may overlap. */
+const PROOF_KEYS: ReadonlySet<number> = new Set([17, 36]);
 const UNSUPPORTED_VERSION = 35;
 
 interface Slot {
@@ -73,8 +76,9 @@ interface Frame {
 
 export interface ConnectionParts {
   readonly connection: Connection;
-  /** What Metadata says; where it says nothing, the address that the client reached. */
-  readonly advertised?: Partial<Address> | undefined;
+  readonly listener: BrokerListener;
+  /** Who the client is before it proves anything. */
+  readonly identity: Identity;
   onGone(connection: ClientConnection): void;
 }
 
@@ -82,8 +86,8 @@ export class ClientConnection {
   private readonly services: BrokerServices;
   private readonly connection: Connection;
   private readonly client: ClientInfo;
-  private readonly namespace = '';
-  private readonly advertised: Address;
+  private readonly authentication: Authentication;
+  private readonly parts: ClientParts;
   private readonly receiver: FrameReceiver;
   /** Bytes before the first four. */
   private first: Uint8Array | undefined = new Uint8Array(0);
@@ -102,6 +106,8 @@ export class ClientConnection {
   private isHeldByLog = false;
   private isHeldByMemory = false;
   private isThrottled = false;
+  /** A step of a proof is under way: nothing starts until it is answered. */
+  private isProving = false;
   /** The client has sent its last. */
   private hasHeardAll = false;
   /** No more requests are taken. */
@@ -109,16 +115,29 @@ export class ClientConnection {
   private hasEnded = false;
   private isClosed = false;
 
-  constructor(services: BrokerServices, { advertised, connection, onGone }: ConnectionParts) {
+  constructor(services: BrokerServices, { connection, identity, listener, onGone }: ConnectionParts) {
     this.services = services;
     this.connection = connection;
     this.onGone = onGone;
     this.client = { id: '', host: connection.remote.host, software: '', fetchFrom: undefined };
-    this.advertised = { ...connection.local, ...advertised };
+    const refused = (error: MillraceError): void => this.refused(error);
+    const authentication = listener.authentication(identity, refused);
+    this.authentication = authentication;
+    this.parts = {
+      services,
+      client: this.client,
+      authentication,
+      isLogService: listener.isLogService,
+      advertised: listener.advertisedTo(connection),
+      closers: this.closers,
+      refused,
+    };
     this.activeMs = services.io.clock.monotonic();
     const { requestBytesMax } = services.settings;
     this.receiver = new FrameReceiver({
-      frameBytesMax: requestBytesMax,
+      get frameBytesMax() {
+        return authentication.frameBytesMax(requestBytesMax);
+      },
       room: (bytes, begun) => this.room(bytes, begun),
       onFrame: (bytes, owner) => {
         this.receivingBytes = 0;
@@ -127,7 +146,7 @@ export class ClientConnection {
       onBadLength: size => {
         // What came before it is still answered.
         this.pump();
-        this.refuse(brokerErrors.frameTooLarge({ size, limit: requestBytesMax }));
+        this.refuse(authentication.lengthRefusal(size) ?? brokerErrors.frameTooLarge({ size, limit: requestBytesMax }));
       },
     });
   }
@@ -135,6 +154,7 @@ export class ClientConnection {
   /** Begins to read. */
   start(): void {
     this.watchIdle();
+    if (!this.authentication.isOpen) this.watchProof();
     this.connection.start({
       into: () => this.receiver.into(),
       onData: chunk => this.received(chunk),
@@ -201,7 +221,7 @@ export class ClientConnection {
   }
 
   private mayStart(frame: Uint8Array): boolean {
-    if (this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= UNREAD_BYTES_MAX) return false;
+    if (this.isProving || this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= UNREAD_BYTES_MAX) return false;
     const key = frame.length < 2 ? -1 : frame[0]! * 256 + frame[1]!;
     const handler = this.services.handlers.get(key);
     return !handler?.waits || this.slots.every(slot => slot.handler !== handler || slot.isReady);
@@ -226,10 +246,15 @@ export class ClientConnection {
   }
 
   private begin({ bytes, owner }: Frame): void {
+    if (this.authentication.takesTokens) {
+      this.runToken({ bytes, owner });
+      return;
+    }
     const reader = new Reader(bytes);
     const { handlers } = this.services;
     let handler: Handler | undefined;
     try {
+      this.authentication.expectNoToken(bytes);
       const header = decodeRequestHeader(reader, key => handlers.get(key)?.api.flexibleSince);
       handler = handlers.get(header.apiKey);
       if (header.clientId !== null) this.client.id = header.clientId;
@@ -241,6 +266,8 @@ export class ClientConnection {
         owner?.release();
         return;
       }
+      const objection = this.authentication.objection(header.apiKey, handler.api.name);
+      if (objection) throw objection;
       const message = handler.api.decodeRequest(reader, version);
       reader.expectEnd();
       this.run(handler, version, correlationId, message, { bytes, owner });
@@ -248,8 +275,8 @@ export class ClientConnection {
       if (!(error instanceof MillraceError)) throw error;
       this.giveBack({ bytes, owner });
       const api = handler?.api.name ?? 'unknown';
-      const isNamed = error.row === brokerErrors.unknownApi.row || error.row === brokerErrors.unsupportedVersion.row;
-      this.refuse(isNamed ? error : brokerErrors.malformed({ api, reason: error.message }, error));
+      const isUnread = error.code.startsWith('MR40');
+      this.refuse(isUnread ? brokerErrors.malformed({ api, reason: error.message }, error) : error);
     }
   }
 
@@ -267,9 +294,14 @@ export class ClientConnection {
 
   private run(handler: Handler, version: number, correlationId: number, message: never, frame: Frame): void {
     const slot = this.openSlot(handler, frame.bytes.length);
+    const isProof = PROOF_KEYS.has(handler.api.key);
+    if (isProof) this.isProving = true;
     const answer = (response: unknown): void => {
+      if (isProof) this.isProving = false;
       if (response === NO_RESPONSE) this.settle(slot, []);
       else if (response === CLOSE) this.settleLast(slot);
+      else if (response instanceof LastAnswer)
+        this.settleLast(slot, encodeResponse(handler.api, version, correlationId, response.answer as never));
       else {
         this.settle(slot, encodeResponse(handler.api, version, correlationId, response as never));
         this.throttle((response as { readonly throttleTimeMs?: number }).throttleTimeMs ?? 0);
@@ -285,7 +317,7 @@ export class ClientConnection {
     };
     // What is to be durable holds the frame for itself.
     try {
-      const result = handler.handle(this.context(version, frame.owner), message);
+      const result = handler.handle(requestContext(this.parts, version, frame.owner), message);
       if (!(result instanceof Promise)) answer(result);
       else result.then(answer).catch(failed);
     } catch (error) {
@@ -295,20 +327,22 @@ export class ClientConnection {
     }
   }
 
-  private context(version: number, frame: Slab | undefined): RequestContext {
-    return {
-      ...this.services,
-      namespace: this.namespace,
-      client: this.client,
-      advertised: this.advertised,
-      version,
-      frame,
-      onClose: callback => {
-        this.closers.add(callback);
-        return () => this.closers.delete(callback);
-      },
-      refused: error => this.refused(error),
+  /** A message of a mechanism without a header; its answer has none either. */
+  private runToken({ bytes, owner }: Frame): void {
+    const slot: Slot = { handler: undefined, requestBytes: bytes.length, answer: [], isReady: false, isLast: false };
+    this.slots.push(slot);
+    this.isProving = true;
+    const answer = (token: Uint8Array | undefined): void => {
+      this.isProving = false;
+      if (token) this.settle(slot, [lengthOf(token), token]);
+      else this.settleLast(slot);
     };
+    const failed = (error: unknown): void => {
+      this.refused(brokerErrors.handlerFailed({ api: 'a SASL token', reason: messageOf(error) }, error));
+      answer(undefined);
+    };
+    this.authentication.token(bytes).then(answer).catch(failed);
+    owner?.release();
   }
 
   private openSlot(handler: Handler, requestBytes: number): Slot {
@@ -329,11 +363,11 @@ export class ClientConnection {
     this.pump();
   }
 
-  /** The connection ends in place of an answer. */
-  private settleLast(slot: Slot): void {
+  /** The connection ends behind the answer, or in place of one. */
+  private settleLast(slot: Slot, answer: readonly Uint8Array[] = []): void {
     slot.isLast = true;
     this.stop();
-    this.settle(slot, []);
+    this.settle(slot, answer);
     this.endAfter(END_WAIT_MS);
   }
 
@@ -438,6 +472,16 @@ export class ClientConnection {
     this.activeMs = this.services.io.clock.monotonic();
   }
 
+  /** Ends a client that does not say who it is. */
+  private watchProof(): void {
+    const check = (): void => {
+      const isLate = !this.authentication.isOpen && !this.isEnding && !this.isClosed;
+      if (isLate) this.refuse(securityErrors.lateAuthentication({ seconds: PROOF_MS / 1_000 }));
+    };
+    const timer = this.services.io.clock.after(PROOF_MS, check, { background: true });
+    this.closers.add(() => timer.cancel());
+  }
+
   /** Ends a client that says nothing for long, and sooner one that has stopped in the middle of a request. */
   private watchIdle(): void {
     const { clock } = this.services.io;
@@ -451,15 +495,4 @@ export class ClientConnection {
     };
     this.watch = clock.after(Math.min(STALL_MS, idleMs), check, { background: true });
   }
-}
-
-function sizeOf(pieces: readonly Uint8Array[]): number {
-  let bytes = 0;
-  for (const piece of pieces) bytes += piece.length;
-  return bytes;
-}
-
-/** Produce is API 0. Of a frame that has hardly begun it is not known. */
-function isProduce(begun: Uint8Array): boolean {
-  return begun.length >= 2 && begun[0] === 0 && begun[1] === 0;
 }

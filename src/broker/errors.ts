@@ -2,6 +2,18 @@
 import { defineErrors } from '../base/index.ts';
 
 export const brokerErrors = defineErrors({
+  unknownProject: {
+    code: 'MR5438',
+    text: 'project {project} is not served here; there are {known}',
+    kafka: 3,
+    help: 'The user name is the project’s name: correct it, or connect to the endpoint that serves the project.',
+  },
+  unknownLogstore: {
+    code: 'MR5439',
+    text: 'Logstore {logstore} does not exist in project {project}; {hint}',
+    kafka: 3,
+    help: 'Logstores are not made by writing to them: create it first (millrace topics create), or correct the name.',
+  },
   frameTooLarge: {
     code: 'MR5401',
     text: 'a request of {size} bytes, the limit is {limit}',

@@ -6,8 +6,14 @@ import type { Address, Arena, Io, Logger, MillraceError, Slab } from '../base/in
 import type { Coordination } from '../coordination/index.ts';
 import type { Log, Topic } from '../log/index.ts';
 import type { AnyApi, Api } from '../wire/index.ts';
+import { aliasId, logstoreOf } from './logstores.ts';
 import type { ClientMemory } from './memory.ts';
+import type { ParseFormats } from './parse-formats.ts';
 import type { Refusals } from './refusals.ts';
+import type { Operation, ResourceType } from './security/acl.ts';
+import type { Authentication, AuthenticationCounters } from './security/authentication.ts';
+import type { Identity } from './security/identity.ts';
+import type { Security } from './security/security.ts';
 import type { TopicMaker } from './topic-maker.ts';
 
 export interface BrokerSettings {
@@ -34,6 +40,8 @@ export interface BrokerServices {
   readonly log: Log;
   readonly coordination: Coordination;
   readonly settings: BrokerSettings;
+  readonly security: Security;
+  readonly parseFormats: ParseFormats;
   readonly refusals: Refusals;
   readonly memory: ClientMemory;
   readonly topicMaker: TopicMaker;
@@ -42,7 +50,7 @@ export interface BrokerServices {
   readonly counters: BrokerCounters;
 }
 
-export interface BrokerCounters {
+export interface BrokerCounters extends AuthenticationCounters {
   connections: number;
   requests: number;
   producedBytes: number;
@@ -62,6 +70,10 @@ export interface ClientInfo {
 export interface RequestContext extends BrokerServices {
   readonly namespace: string;
   readonly client: ClientInfo;
+  readonly identity: Identity;
+  readonly authentication: Authentication;
+  /** The client came to projects and their Logstores. */
+  readonly isLogService: boolean;
   /** Where clients reach this node, as this client's listener tells it. */
   readonly advertised: Address;
   readonly version: number;
@@ -71,6 +83,8 @@ export interface RequestContext extends BrokerServices {
   onClose(callback: () => void): () => void;
   /** Remembers and logs what this client was refused. */
   refused(error: MillraceError): void;
+  /** Whether the client may do it. A no is a refusal, unless the client did not ask for it. */
+  may(operation: Operation, type: ResourceType, name: string, isAsked?: boolean): boolean;
 }
 
 /** Answered by nothing at all (acks=0). */
@@ -90,7 +104,16 @@ export interface Handler {
   readonly handle: (context: RequestContext, request: never) => unknown;
 }
 
-type Answer<SI> = SI | typeof NO_RESPONSE | typeof CLOSE;
+/** The connection ends behind this answer. */
+export class LastAnswer<SI> {
+  readonly answer: SI;
+
+  constructor(answer: SI) {
+    this.answer = answer;
+  }
+}
+
+type Answer<SI> = SI | LastAnswer<SI> | typeof NO_RESPONSE | typeof CLOSE;
 
 export function defineHandler<Q, QI, S, SI>(definition: {
   readonly api: Api<Q, QI, S, SI>;
@@ -103,14 +126,20 @@ export function defineHandler<Q, QI, S, SI>(definition: {
   return { ...definition, waits, api: api as unknown as AnyApi, handle: handle as Handler['handle'] };
 }
 
-/** A topic that this client may see: by name in its namespace. */
+/** The topic that the client means: by name in its namespace. What it may do with it is another question. */
 export function topicFor(context: RequestContext, name: string): Topic | undefined {
-  return context.log.topic(context.namespace, name);
+  return context.log.topic(context.namespace, topicName(context, name));
+}
+
+/** The topic's own name: on listeners of the log service an alias is resolved. */
+export function topicName(context: RequestContext, name: string): string {
+  return context.isLogService ? logstoreOf(name) : name;
 }
 
 /** By name, or by id from the versions on that name topics so. */
 export function topicByNameOrId(context: RequestContext, name: string, id: string, isById: boolean): Topic | undefined {
   if (!isById) return topicFor(context, name);
-  const topic = context.log.topicById(id);
-  return topic?.namespace === context.namespace ? topic : undefined;
+  const { isLogService, log, namespace } = context;
+  const topic = log.topicById(id) ?? (isLogService ? log.topicById(aliasId(id)) : undefined);
+  return topic?.namespace === namespace ? topic : undefined;
 }

@@ -1,6 +1,10 @@
 /** Front door of `broker`: the Kafka server over `log` and `coordination`. */
-export { Broker, BROKER_DEFAULTS, type ListenerSettings } from './broker.ts';
+export { Broker, BROKER_DEFAULTS } from './broker.ts';
+export type { ListenerProtocol, ListenerReport, ListenerSettings } from './listener.ts';
 export { brokerErrors } from './errors.ts';
 export type { BrokerCounters, BrokerSettings } from './handler.ts';
 export type { Refusal } from './refusals.ts';
 export { isTopicName, TOPIC_CONFIGS, topicConfigDefect } from './topic-configs.ts';
+export type { AccessKey, AccessRight } from './security/access-keys.ts';
+export type { CertificateFiles } from './security/certificates.ts';
+export { Security, type SecuritySettings } from './security/security.ts';

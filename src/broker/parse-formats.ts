@@ -26,22 +26,18 @@ export class ParseFormats {
   /** By partition number, offsets rising; what is on its way to be durable among them. */
   private readonly marks = new Map<number, Mark[]>();
 
-  private constructor() {}
-
-  /** Forgets the marks of partitions that are gone. */
-  static async open(log: Log): Promise<ParseFormats> {
-    const made = new ParseFormats();
+  constructor(log: Log) {
     const live = new Set<number>();
     for (const topic of log.topics()) for (const { id } of topic.partitions) live.add(id);
     const stale: StateChange[] = [];
     for (const [key, value] of log.states.entries(TABLE)) {
       const [id, offset] = JSON.parse(key) as [number, number];
-      if (live.has(id)) made.marksOf(id).push({ offset, format: Buffer.from(value).toString() as ParseFormat });
+      if (live.has(id)) this.marksOf(id).push({ offset, format: Buffer.from(value).toString() as ParseFormat });
       else stale.push({ table: TABLE, key, value: undefined });
     }
-    for (const marks of made.marks.values()) marks.sort((a, b) => a.offset - b.offset);
-    if (stale.length > 0) await log.change(stale);
-    return made;
+    for (const marks of this.marks.values()) marks.sort((a, b) => a.offset - b.offset);
+    // Marks of partitions that are gone; what cannot be deleted now is at the next start.
+    if (stale.length > 0) log.change(stale).catch(() => undefined);
   }
 
   formatAt(partition: Partition, offset: number): ParseFormat {

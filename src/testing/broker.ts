@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, type Arena, type Io, type Logger, silentLogger } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
-import { Broker, type BrokerSettings } from '../broker/index.ts';
+import { Broker, type BrokerSettings, type Security } from '../broker/index.ts';
 import { Coordination, type CoordinationSettings } from '../coordination/index.ts';
 import { Log, type LogSettings } from '../log/index.ts';
 
@@ -24,6 +24,7 @@ export interface TestBrokerParts {
   readonly logger?: Logger;
   readonly arena?: Arena;
   readonly log?: Partial<LogSettings>;
+  readonly security?: (log: Log) => Promise<Security>;
   readonly coordination?: Partial<CoordinationSettings>;
 }
 
@@ -35,7 +36,9 @@ export async function startTestBroker(
   const directory = mkdtempSync(join(tmpdir(), 'millrace-broker-'));
   const log = await Log.open(io, { directory, ...parts.log });
   const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 50, ...parts.coordination });
-  const broker = new Broker({ io, ...(arena && { arena }), log, coordination, logger, settings });
+  const security = await parts.security?.(log);
+  const optional = { ...(arena && { arena }), ...(security && { security }) };
+  const broker = new Broker({ io, ...optional, log, coordination, logger, settings });
   const address = await broker.listen({ address: { host: '127.0.0.1', port: 0 } });
   return {
     io,

@@ -50,7 +50,11 @@ export class WireClient {
   }
 
   static async connect(network: Network, address: Address, clientId = 'test'): Promise<WireClient> {
-    return new WireClient(await network.connect(address, { timeoutMs: 5_000 }), clientId);
+    return WireClient.over(await network.connect(address, { timeoutMs: 5_000 }), clientId);
+  }
+
+  static over(connection: Connection, clientId = 'test'): WireClient {
+    return new WireClient(connection, clientId);
   }
 
   /** Sends a request and resolves with its answer. */

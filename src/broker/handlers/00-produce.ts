@@ -31,8 +31,12 @@ import {
   NO_RESPONSE,
   type RequestContext,
   topicByNameOrId,
+  topicName,
 } from '../handler.ts';
+import { isJsonAlias } from '../logstores.ts';
+import type { ParseFormat } from '../parse-formats.ts';
 import { PRODUCE_OF_FORMAT_2, toBatches } from '../record-formats.ts';
+import { principalText } from '../security/identity.ts';
 import { numberConfig } from '../topic-configs.ts';
 
 interface PartitionAnswer {
@@ -49,7 +53,13 @@ type Refusal = readonly [error: ErrorName, reason: string];
 /** What a request holds for one partition: batches (below version 3 first a message set) and where they go, or why not. */
 type Part = { readonly index: number; readonly label: string } & (
   | { readonly refusal: Refusal }
-  | { readonly refusal?: never; readonly partition: Partition; readonly batches: readonly Uint8Array[] }
+  | {
+      readonly refusal?: never;
+      readonly partition: Partition;
+      readonly batches: readonly Uint8Array[];
+      /** How the values are meant, where that is asked. */
+      readonly format: ParseFormat | undefined;
+    }
 );
 
 interface TopicParts {
@@ -80,8 +90,11 @@ export default defineHandler({
   max: 13,
   async handle(context, request) {
     const topics = request.topicData.map(({ name, partitionData, topicId }): TopicParts => {
-      const topic = topicByNameOrId(context, name, topicId, context.version >= 13);
-      return { name, topicId, parts: partitionData.map(data => partOf(context, request, topic, name, data)) };
+      const isById = context.version >= 13;
+      const topic = topicByNameOrId(context, name, topicId, isById);
+      const isAlias = isById ? topic !== undefined && topic.id !== topicId : isJsonAlias(name);
+      const format = !context.isLogService ? undefined : isAlias ? 'json' : 'text';
+      return { name, topicId, parts: partitionData.map(data => partOf(context, request, topic, name, format, data)) };
     });
     const isConverted = context.version < PRODUCE_OF_FORMAT_2;
     const answers = isConverted ? await startInTurn(context, topics) : start(context, topics);
@@ -105,10 +118,16 @@ function partOf(
   request: ProduceRequest,
   topic: Topic | undefined,
   name: string,
+  format: ParseFormat | undefined,
   data: ProduceRequestTopicDataPartitionData,
 ): Part {
   const { index } = data;
-  const label = topic?.name ?? name;
+  const label = topic?.name ?? topicName(context, name);
+  const isAuthorized = (!topic && context.version >= 13) || context.may('WRITE', 'TOPIC', label, false);
+  if (!isAuthorized) {
+    const reason = `${principalText(context.identity)} may not write to it`;
+    return { index, label, refusal: ['TOPIC_AUTHORIZATION_FAILED', reason] };
+  }
   const partition = topic?.partitions[index];
   const records = data.records ?? NO_RECORDS;
   if (!topic || !partition) {
@@ -117,7 +136,7 @@ function partOf(
     return { index, label, refusal: [error, 'there is no such topic or partition'] };
   }
   const refusal = refusalOf(context, request, topic, records);
-  return refusal ? { index, label, refusal } : { index, label, partition, batches: [records] };
+  return refusal ? { index, label, refusal } : { index, label, partition, batches: [records], format };
 }
 
 function refusalOf(
@@ -224,7 +243,7 @@ async function append(context: RequestContext, part: Part): Promise<PartitionAns
   const { batches, index, partition } = part;
   const appendTimeMs = isAppendTime(partition.topic) ? context.io.clock.now() : -1;
   try {
-    const result = await appendBatches(context, partition, batches, appendTimeMs);
+    const result = await appendBatches(context, part, appendTimeMs);
     for (const batch of batches) context.counters.producedBytes += batch.length;
     context.counters.producedBatches += batches.length;
     return {
@@ -243,16 +262,26 @@ async function append(context: RequestContext, part: Part): Promise<PartitionAns
 /** The result of the first: a set that became several batches has its first offset there. */
 async function appendBatches(
   context: RequestContext,
-  partition: Partition,
-  batches: readonly Uint8Array[],
+  { batches, format, partition }: Exclude<Part, { refusal: Refusal }>,
   appendTimeMs: number,
 ): Promise<AppendResult> {
-  if (context.version < PRODUCE_OF_FORMAT_2) {
-    const results = await context.log.commit(batches.map(batch => ({ partition, batch, appendTimeMs })));
-    return results[0]!;
+  const { frame, log, parseFormats, version } = context;
+  const marks = format && parseFormats.changesFor(partition, format);
+  try {
+    if (version < PRODUCE_OF_FORMAT_2) {
+      const states = marks?.at(partition.nextOffset) ?? [];
+      const results = await log.commit(
+        batches.map(batch => ({ partition, batch, appendTimeMs })),
+        states,
+      );
+      return results[0]!;
+    }
+    frame?.hold();
+    return await log.append(partition, batches[0]!, frame, appendTimeMs, marks?.at);
+  } catch (error) {
+    marks?.failed();
+    throw error;
   }
-  context.frame?.hold();
-  return context.log.append(partition, batches[0]!, context.frame, appendTimeMs);
 }
 
 function refuse(context: RequestContext, part: Part, error: ErrorName, reason: string): PartitionAnswer {

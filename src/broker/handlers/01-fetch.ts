@@ -26,7 +26,7 @@ import {
 } from '../../wire/index.ts';
 import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
-import { defineHandler, type RequestContext, topicByNameOrId } from '../handler.ts';
+import { defineHandler, type RequestContext, topicByNameOrId, topicName } from '../handler.ts';
 import { FETCH_OF_FORMAT_2, FETCH_OF_ZSTD, sizeOf, takeable, toMessages } from '../record-formats.ts';
 
 const WAIT_MAX_MS = 30_000;
@@ -272,6 +272,9 @@ class Fetch {
   private find(wish: Wish): { partition: Partition | undefined; error: ErrorName } {
     const isById = this.context.version >= 13;
     const topic = topicByNameOrId(this.context, wish.topic, wish.topic, isById);
+    const name = topic?.name ?? topicName(this.context, wish.topic);
+    if ((topic || !isById) && !this.context.may('READ', 'TOPIC', name))
+      return { partition: undefined, error: 'TOPIC_AUTHORIZATION_FAILED' };
     const partition = topic?.partitions[wish.partition];
     if (!partition) {
       const error = isById && !topic ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';

@@ -14,7 +14,7 @@
 import type { Partition } from '../../log/index.ts';
 import { apis, errorCode, type ErrorName, type ListOffsetsResponseTopicsPartitionsInput } from '../../wire/index.ts';
 import { nameOf } from '../answers.ts';
-import { defineHandler, type RequestContext, topicFor } from '../handler.ts';
+import { defineHandler, type RequestContext, topicFor, topicName } from '../handler.ts';
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -43,7 +43,10 @@ export default defineHandler({
         name,
         partitions: partitions.map(({ currentLeaderEpoch, maxNumOffsets, partitionIndex, timestamp }) => {
           const partition = topicFor(context, name)?.partitions[partitionIndex];
-          const error = refusalOf(context, partition, currentLeaderEpoch, timestamp);
+          const mayDescribe = context.may('DESCRIBE', 'TOPIC', topicName(context, name));
+          const error = mayDescribe
+            ? refusalOf(context, partition, currentLeaderEpoch, timestamp)
+            : 'TOPIC_AUTHORIZATION_FAILED';
           const base = { partitionIndex, errorCode: errorCode(error), oldStyleOffsets: [] };
           if (!partition || error !== 'NONE') return base;
           if (context.version === 0)

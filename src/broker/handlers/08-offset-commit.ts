@@ -11,7 +11,7 @@
  */
 import type { OffsetToCommit } from '../../coordination/index.ts';
 import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
-import { defineHandler, topicByNameOrId } from '../handler.ts';
+import { defineHandler, topicByNameOrId, topicName } from '../handler.ts';
 
 export default defineHandler({
   api: apis.offsetCommit,
@@ -22,15 +22,19 @@ export default defineHandler({
     const { retentionTimeMs } = request;
     const expiresMs = retentionTimeMs < 0 ? undefined : context.io.clock.now() + retentionTimeMs;
     const accepted: OffsetToCommit[] = [];
+    const mayCommit = context.may('READ', 'GROUP', request.groupId);
     const checked = request.topics.map(({ name, partitions, topicId }) => {
       const topic = topicByNameOrId(context, name, topicId, isById);
+      const mayRead = context.may('READ', 'TOPIC', topic?.name ?? topicName(context, name), topic !== undefined);
       return {
         name,
         topicId,
         partitions: partitions.map(wish => {
           const { commitTimestamp, committedLeaderEpoch, committedMetadata, committedOffset, partitionIndex } = wish;
           let error: ErrorName = 'NONE';
-          if (!topic) error = isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+          if (!mayCommit) error = 'GROUP_AUTHORIZATION_FAILED';
+          else if ((topic || !isById) && !mayRead) error = 'TOPIC_AUTHORIZATION_FAILED';
+          else if (!topic) error = isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
           else if (!topic.partitions[partitionIndex]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
           else if (Buffer.byteLength(committedMetadata ?? '') > context.coordination.settings.metadataBytesMax) {
             error = 'OFFSET_METADATA_TOO_LARGE';
@@ -54,7 +58,9 @@ export default defineHandler({
       instanceId: request.groupInstanceId,
       generation: request.generationIdOrMemberEpoch,
     };
-    const result = await context.coordination.commit(context.namespace, request.groupId, member, accepted);
+    const result = mayCommit
+      ? await context.coordination.commit(context.namespace, request.groupId, member, accepted)
+      : 'GROUP_AUTHORIZATION_FAILED';
     return {
       topics: checked.map(({ name, partitions, topicId }) => ({
         name,

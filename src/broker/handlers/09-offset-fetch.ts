@@ -11,7 +11,9 @@
  */
 import type { CommittedOffset } from '../../coordination/index.ts';
 import { apis, errorCode, type ErrorName, ZERO_UUID } from '../../wire/index.ts';
-import { defineHandler, type RequestContext, topicByNameOrId, topicFor } from '../handler.ts';
+import { defineHandler, type RequestContext, topicByNameOrId, topicFor, topicName } from '../handler.ts';
+
+const DENIED = errorCode('GROUP_AUTHORIZATION_FAILED');
 
 interface Wish {
   readonly name: string;
@@ -39,13 +41,15 @@ export default defineHandler({
   max: 10,
   handle(context, request) {
     if (context.version >= 8) {
-      const groups = request.groups.map(({ groupId, topics }) => ({
-        groupId,
-        topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics),
-      }));
+      const groups = request.groups.map(({ groupId, topics }) => {
+        if (!context.may('DESCRIBE', 'GROUP', groupId)) return { groupId, topics: [], errorCode: DENIED };
+        return { groupId, topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics) };
+      });
       return { groups };
     }
     const { groupId, topics } = request;
+    if (!context.may('DESCRIBE', 'GROUP', groupId))
+      return { topics: refused(context, topics ?? []), errorCode: DENIED };
     if (topics === null) return { topics: everything(context, groupId) };
     return {
       topics: wanted(
@@ -57,15 +61,30 @@ export default defineHandler({
   },
 });
 
+/** Before version 2 there is no place for an error but the partitions. */
+function refused(
+  { version }: RequestContext,
+  topics: readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[],
+): TopicAnswer[] {
+  if (version >= 2) return [];
+  return topics.map(({ name, partitionIndexes }) => ({
+    name,
+    topicId: ZERO_UUID,
+    partitions: partitionIndexes.map(index => answer(index, undefined, 'GROUP_AUTHORIZATION_FAILED')),
+  }));
+}
+
 function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[]): TopicAnswer[] {
   const { coordination, namespace, version } = context;
   const isById = version >= 10;
   return wishes.map(({ name, partitionIndexes, topicId }) => {
     const topic = topicByNameOrId(context, name, topicId, isById);
+    const mayDescribe = context.may('DESCRIBE', 'TOPIC', topic?.name ?? topicName(context, name), topic !== undefined);
     const partitions = partitionIndexes.map(index => {
+      if ((topic || !isById) && !mayDescribe) return answer(index, undefined, 'TOPIC_AUTHORIZATION_FAILED');
       if (isById && !topic) return answer(index, undefined, 'UNKNOWN_TOPIC_ID');
       if (version === 0 && !topic?.partitions[index]) return answer(index, undefined, 'UNKNOWN_TOPIC_OR_PARTITION');
-      return answer(index, coordination.committed(namespace, groupId, topic?.name ?? name, index));
+      return answer(index, coordination.committed(namespace, groupId, topic?.name ?? topicName(context, name), index));
     });
     return { name, topicId, partitions };
   });
@@ -74,6 +93,7 @@ function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[
 function everything(context: RequestContext, groupId: string): TopicAnswer[] {
   const byTopic = new Map<string, PartitionAnswer[]>();
   for (const { offset, partition, topic } of context.coordination.allCommitted(context.namespace, groupId)) {
+    if (!context.may('DESCRIBE', 'TOPIC', topic, false)) continue;
     const partitions = byTopic.get(topic) ?? [];
     partitions.push(answer(partition, offset));
     byTopic.set(topic, partitions);

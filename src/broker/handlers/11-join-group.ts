@@ -19,6 +19,10 @@ export default defineHandler({
   waits: true,
   async handle(context, request) {
     const { client, coordination, namespace, version } = context;
+    if (!context.may('READ', 'GROUP', request.groupId)) {
+      const error = errorCode('GROUP_AUTHORIZATION_FAILED');
+      return { errorCode: error, protocolName: '', leader: '', memberId: request.memberId, members: [] };
+    }
     const result = await coordination.join(namespace, request.groupId, {
       memberId: request.memberId,
       instanceId: request.groupInstanceId,

@@ -14,6 +14,7 @@ export default defineHandler({
   min: 0,
   max: 4,
   handle(context, request) {
+    if (!context.may('READ', 'GROUP', request.groupId)) return { errorCode: errorCode('GROUP_AUTHORIZATION_FAILED') };
     const group = context.coordination.find(context.namespace, request.groupId);
     const error =
       group?.heartbeat(request.memberId, request.groupInstanceId, request.generationId) ?? 'UNKNOWN_MEMBER_ID';

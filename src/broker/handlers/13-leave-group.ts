@@ -16,6 +16,8 @@ export default defineHandler({
   max: 5,
   handle(context, request) {
     if (request.groupId === '') return { errorCode: errorCode('INVALID_GROUP_ID'), members: [] };
+    if (!context.may('READ', 'GROUP', request.groupId))
+      return { errorCode: errorCode('GROUP_AUTHORIZATION_FAILED'), members: [] };
     const group = context.coordination.find(context.namespace, request.groupId);
     const leave = (memberId: string, instanceId: string | null): number =>
       errorCode(group?.leave(memberId, instanceId) ?? 'UNKNOWN_MEMBER_ID');

@@ -29,19 +29,28 @@ export default defineHandler({
   min: 0,
   max: 6,
   handle(context, request) {
-    const operations = authorizedOperations('group', request.includeAuthorizedOperations);
+    const isAsked = request.includeAuthorizedOperations;
     const groups = request.groups.map(groupId => ({
       ...describe(context, groupId),
-      authorizedOperations: operations,
+      authorizedOperations: authorizedOperations(context, 'GROUP', groupId, isAsked),
     }));
     return { groups };
   },
 });
 
-function describe(
-  { coordination, namespace, version }: RequestContext,
-  groupId: string,
-): DescribeGroupsResponseGroupsInput {
+function describe(context: RequestContext, groupId: string): DescribeGroupsResponseGroupsInput {
+  const { coordination, namespace, version } = context;
+  if (!context.may('DESCRIBE', 'GROUP', groupId)) {
+    return {
+      errorCode: errorCode('GROUP_AUTHORIZATION_FAILED'),
+      errorMessage: `not allowed to describe ${groupId}`,
+      groupId,
+      groupState: '',
+      protocolType: '',
+      protocolData: '',
+      members: [],
+    };
+  }
   const group = coordination.find(namespace, groupId);
   if (!group) {
     const isError = version >= 6;

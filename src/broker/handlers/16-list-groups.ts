@@ -8,6 +8,7 @@
  */
 import { apis } from '../../wire/index.ts';
 import { defineHandler } from '../handler.ts';
+import { CLUSTER_NAME } from '../security/acl.ts';
 import { STATE_NAMES } from './15-describe-groups.ts';
 
 export default defineHandler({
@@ -19,9 +20,11 @@ export default defineHandler({
       const wanted = new Set(words.map(word => word.toLowerCase()));
       return value => wanted.size === 0 || wanted.has(value.toLowerCase());
     };
+    const isAll = context.may('DESCRIBE', 'CLUSTER', CLUSTER_NAME, false);
     const [hasState, hasType] = [filter(request.statesFilter), filter(request.typesFilter)];
     const groups = context.coordination
       .list(context.namespace)
+      .filter(({ id }) => isAll || context.may('DESCRIBE', 'GROUP', id, false))
       .map(({ id, protocolType, state }) => ({
         groupId: id,
         protocolType,

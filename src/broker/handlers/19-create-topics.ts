@@ -19,6 +19,8 @@ import {
 import { failure, nameOf } from '../answers.ts';
 import { topicEntries } from '../config-entries.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
+import { isLogstoreName } from '../logstores.ts';
+import { CLUSTER_NAME } from '../security/acl.ts';
 import { topicConfigDefect } from '../topic-configs.ts';
 
 type TopicAnswer = CreateTopicsResponseTopicsInput;
@@ -63,9 +65,16 @@ async function create(
 
 /** What is wrong with the wish itself. */
 function refusalOf(
-  { settings }: RequestContext,
-  { assignments, configs, numPartitions, replicationFactor }: CreateTopicsRequestTopics,
+  context: RequestContext,
+  { assignments, configs, name: topic, numPartitions, replicationFactor }: CreateTopicsRequestTopics,
 ): readonly [ErrorName, string] | undefined {
+  const { isLogService, settings } = context;
+  if (!context.may('CREATE', 'CLUSTER', CLUSTER_NAME, false) && !context.may('CREATE', 'TOPIC', topic))
+    return ['TOPIC_AUTHORIZATION_FAILED', `not allowed to create ${topic}`];
+  if (isLogService && !isLogstoreName(topic)) {
+    const rule = 'a Logstore name has 3 to 63 of the characters a-z 0-9 - _ and begins and ends with a letter or digit';
+    return ['INVALID_TOPIC_EXCEPTION', rule];
+  }
   if (assignments.length > 0) {
     if (numPartitions !== -1 || replicationFactor !== -1)
       return ['INVALID_REQUEST', 'assignments stand in place of a number of partitions and a replication factor'];

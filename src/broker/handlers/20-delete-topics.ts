@@ -9,7 +9,7 @@
  */
 import { apis, type DeleteTopicsResponseResponsesInput, ZERO_UUID } from '../../wire/index.ts';
 import { failure, nameOf } from '../answers.ts';
-import { defineHandler, type RequestContext, topicByNameOrId } from '../handler.ts';
+import { defineHandler, type RequestContext, topicByNameOrId, topicName } from '../handler.ts';
 
 type TopicAnswer = DeleteTopicsResponseResponsesInput;
 
@@ -28,11 +28,19 @@ async function remove(context: RequestContext, name: string | null, topicId: str
   const isById = name === null;
   const topic = topicByNameOrId(context, name ?? '', topicId, isById);
   const base = { name: topic?.name ?? name, topicId: topic?.id ?? topicId };
+  if (!topic && name !== null && !context.may('DESCRIBE', 'TOPIC', topicName(context, name)))
+    return { ...base, ...failure('TOPIC_AUTHORIZATION_FAILED', 'not allowed to delete the topic') };
   if (!topic)
     return {
       ...base,
       ...failure(isById ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic'),
     };
+  if (!context.may('DELETE', 'TOPIC', topic.name)) {
+    // By id: who may not even see the topic is not told its name.
+    const isSeen = !isById || context.may('DESCRIBE', 'TOPIC', topic.name, false);
+    const shown = isSeen ? base : { name: null, topicId };
+    return { ...shown, ...failure('TOPIC_AUTHORIZATION_FAILED', 'not allowed to delete the topic') };
+  }
   if (topic.isInternal)
     return { ...base, ...failure('TOPIC_AUTHORIZATION_FAILED', 'internal topics are Millrace’s own') };
   try {

@@ -11,6 +11,7 @@ import { apis, errorCode } from '../../wire/index.ts';
 import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
+import { CLUSTER_NAME } from '../security/acl.ts';
 
 const NO_PRODUCER = { producerId: -1, producerEpoch: -1 };
 
@@ -20,6 +21,15 @@ export default defineHandler({
   max: 5,
   async handle(context, request) {
     const { producerEpoch, producerId, transactionalId } = request;
+    const { client, identity, security } = context;
+    if (transactionalId !== null && !context.may('WRITE', 'TRANSACTIONAL_ID', transactionalId))
+      return { errorCode: errorCode('TRANSACTIONAL_ID_AUTHORIZATION_FAILED'), ...NO_PRODUCER };
+    const isIdempotent = transactionalId === null;
+    const mayWrite =
+      !isIdempotent ||
+      security.authorizer.allowsAny(identity, client.host, 'WRITE', 'TOPIC') ||
+      context.may('IDEMPOTENT_WRITE', 'CLUSTER', CLUSTER_NAME);
+    if (!mayWrite) return { errorCode: errorCode('CLUSTER_AUTHORIZATION_FAILED'), ...NO_PRODUCER };
     if (transactionalId !== null) context.refused(brokerErrors.transactional({ id: transactionalId }));
     if (transactionalId !== null || producerId < 0 !== producerEpoch < 0)
       return { errorCode: errorCode('INVALID_REQUEST'), ...NO_PRODUCER };

@@ -9,7 +9,7 @@
  *   the replica id (3) is of no use to a client.
  */
 import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
-import { defineHandler, topicFor } from '../handler.ts';
+import { defineHandler, topicFor, topicName } from '../handler.ts';
 
 export default defineHandler({
   api: apis.offsetForLeaderEpoch,
@@ -20,11 +20,13 @@ export default defineHandler({
       topics: request.topics.map(({ partitions, topic }) => ({
         topic,
         partitions: partitions.map(({ currentLeaderEpoch, leaderEpoch: wanted, partition: index }) => {
+          const mayDescribe = context.may('DESCRIBE', 'TOPIC', topicName(context, topic));
           const partition = topicFor(context, topic)?.partitions[index];
           const failed = (error: ErrorName): { errorCode: number; partition: number } => ({
             errorCode: errorCode(error),
             partition: index,
           });
+          if (!mayDescribe) return failed('TOPIC_AUTHORIZATION_FAILED');
           if (!partition) return failed('UNKNOWN_TOPIC_OR_PARTITION');
           const { leaderEpoch, syncedEnd: endOffset } = partition;
           if (currentLeaderEpoch > leaderEpoch) return failed('UNKNOWN_LEADER_EPOCH');

@@ -10,7 +10,8 @@
 import { apis, type DescribeConfigsResponseResultsInput, type ErrorName } from '../../wire/index.ts';
 import { failure } from '../answers.ts';
 import { brokerEntries, type ConfigEntry, topicEntries } from '../config-entries.ts';
-import { defineHandler, type RequestContext, topicFor } from '../handler.ts';
+import { defineHandler, type RequestContext, topicFor, topicName } from '../handler.ts';
+import { CLUSTER_NAME } from '../security/acl.ts';
 
 const TOPIC = 2;
 const BROKER = 4;
@@ -47,11 +48,15 @@ function find(
 ): ConfigEntry[] | { readonly refusal: readonly [ErrorName, string] } {
   const { settings } = context;
   if (type === TOPIC) {
+    if (!context.may('DESCRIBE_CONFIGS', 'TOPIC', topicName(context, name)))
+      return { refusal: ['TOPIC_AUTHORIZATION_FAILED', `not allowed to describe the configs of ${name}`] };
     const topic = topicFor(context, name);
     return topic
       ? topicEntries(topic.configs)
       : { refusal: ['UNKNOWN_TOPIC_OR_PARTITION', `there is no topic ${name}`] };
   }
+  if (type === BROKER && !context.may('DESCRIBE_CONFIGS', 'CLUSTER', CLUSTER_NAME))
+    return { refusal: ['CLUSTER_AUTHORIZATION_FAILED', 'not allowed to describe the configs of the broker'] };
   if (type !== BROKER) return { refusal: ['INVALID_REQUEST', `resources of type ${type} have no configs here`] };
   const isThis = name === '' || name === String(settings.nodeId);
   return isThis

@@ -14,7 +14,7 @@ import {
   type ErrorName,
 } from '../../wire/index.ts';
 import { failure, nameOf } from '../answers.ts';
-import { defineHandler, type RequestContext, topicFor } from '../handler.ts';
+import { defineHandler, type RequestContext, topicFor, topicName } from '../handler.ts';
 import { PARTITIONS_MAX } from '../topic-maker.ts';
 
 export default defineHandler({
@@ -41,6 +41,8 @@ async function grow(
   isTrial: boolean,
 ): Promise<CreatePartitionsResponseResultsInput> {
   const { count, name } = wish;
+  if (!context.may('ALTER', 'TOPIC', topicName(context, name)))
+    return { name, ...failure('TOPIC_AUTHORIZATION_FAILED', 'not allowed to alter the topic') };
   const topic = topicFor(context, name);
   if (!topic || topic.isInternal) return { name, ...failure('UNKNOWN_TOPIC_OR_PARTITION', 'there is no such topic') };
   const refusal = refusalOf(context, wish, topic.partitions.length);

@@ -14,11 +14,16 @@ export default defineHandler({
   api: apis.deleteGroups,
   min: 0,
   max: 2,
-  async handle({ coordination, namespace }, request) {
+  async handle(context, request) {
+    const { coordination, namespace } = context;
     const results = await Promise.all(
       request.groupsNames.map(async groupId => ({
         groupId,
-        errorCode: errorCode(await coordination.delete(namespace, groupId)),
+        errorCode: errorCode(
+          context.may('DELETE', 'GROUP', groupId)
+            ? await coordination.delete(namespace, groupId)
+            : 'GROUP_AUTHORIZATION_FAILED',
+        ),
       })),
     );
     return { results };

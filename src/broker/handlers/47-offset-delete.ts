@@ -11,7 +11,7 @@
 import { MillraceError } from '../../base/index.ts';
 import type { Group, OffsetPlace } from '../../coordination/index.ts';
 import { apis, decodeConsumerProtocolSubscription, errorCode, type ErrorName, Reader } from '../../wire/index.ts';
-import { defineHandler, topicFor } from '../handler.ts';
+import { defineHandler, topicFor, topicName } from '../handler.ts';
 
 const CONSUMER = 'consumer';
 const SUBSCRIPTION_VERSION = 3;
@@ -24,6 +24,7 @@ export default defineHandler({
     const { coordination, namespace } = context;
     const whole = (error: ErrorName) => ({ errorCode: errorCode(error), topics: [] });
     if (request.groupId === '') return whole('INVALID_GROUP_ID');
+    if (!context.may('DELETE', 'GROUP', request.groupId)) return whole('GROUP_AUTHORIZATION_FAILED');
     const group = coordination.find(namespace, request.groupId);
     if (!group) return whole('GROUP_ID_NOT_FOUND');
     if (group.members.size > 0 && group.protocolType !== CONSUMER) return whole('NON_EMPTY_GROUP');
@@ -33,9 +34,10 @@ export default defineHandler({
       name,
       partitions: partitions.map(({ partitionIndex: partition }) => {
         let error: ErrorName = 'NONE';
-        if (!topicFor(context, name)?.partitions[partition]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
+        if (!context.may('READ', 'TOPIC', topicName(context, name))) error = 'TOPIC_AUTHORIZATION_FAILED';
+        else if (!topicFor(context, name)?.partitions[partition]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
         else if (!subscribed || subscribed.has(name)) error = 'GROUP_SUBSCRIBED_TO_TOPIC';
-        else places.push({ topic: name, partition });
+        else places.push({ topic: topicName(context, name), partition });
         return { partitionIndex: partition, errorCode: errorCode(error) };
       }),
     }));

@@ -10,6 +10,7 @@
 import { apis } from '../../wire/index.ts';
 import { authorizedOperations, failure } from '../answers.ts';
 import { defineHandler } from '../handler.ts';
+import { CLUSTER_NAME } from '../security/acl.ts';
 
 const BROKERS = 1;
 const CONTROLLERS = 2;
@@ -18,8 +19,11 @@ export default defineHandler({
   api: apis.describeCluster,
   min: 0,
   max: 2,
-  handle({ advertised, log, settings: { nodeId } }, request) {
+  handle(context, request) {
+    const { advertised, log, settings } = context;
     const { clusterId } = log;
+    const { nodeId } = settings;
+    const isAsked = request.includeClusterAuthorizedOperations;
     const { endpointType } = request;
     if (endpointType !== BROKERS) {
       const refusal =
@@ -34,7 +38,7 @@ export default defineHandler({
       clusterId,
       controllerId: nodeId,
       brokers: [{ brokerId: nodeId, host: advertised.host, port: advertised.port, rack: null, isFenced: false }],
-      clusterAuthorizedOperations: authorizedOperations('cluster', request.includeClusterAuthorizedOperations),
+      clusterAuthorizedOperations: authorizedOperations(context, 'CLUSTER', CLUSTER_NAME, isAsked),
     };
   },
 });

@@ -90,9 +90,13 @@ const NEXT: Readonly<Record<State, Readonly<Record<Event, State | undefined>>>> 
   },
 };
 
+/** Of a frame before the proof: a message of a mechanism and little else. */
+const UNPROVED_BYTES_MAX = 528_384;
+/** How a token of Kerberos begins, which clients of 0.9 send without a handshake. */
+const GSSAPI_TAG = 0x60;
 const KEYS = { handshake: 17, versions: 18, authenticate: 36 } as const;
 /** Longest message of a mechanism, as in Kafka (`sasl.server.max.receive.size`). */
-export const TOKEN_BYTES_MAX = 524_288;
+const TOKEN_BYTES_MAX = 524_288;
 
 export interface AuthenticationSettings {
   /** For messages: which listener it was. */
@@ -171,6 +175,22 @@ export class Authentication {
     return this.state === 'open' || this.state === 'renewing';
   }
 
+  /** How long a frame may be now, of at most `most`. */
+  frameBytesMax(most: number): number {
+    return this.isOpen ? most : Math.min(most, UNPROVED_BYTES_MAX);
+  }
+
+  /** Why a frame of this length is none that somebody unknown may send. */
+  lengthRefusal(size: number): MillraceError | undefined {
+    const isUnproved = !this.isOpen && size > UNPROVED_BYTES_MAX;
+    return isUnproved ? securityErrors.tokenTooLong({ size, limit: TOKEN_BYTES_MAX }) : undefined;
+  }
+
+  /** Throws MR5426 for a frame that is a token of Kerberos. */
+  expectNoToken(frame: Uint8Array): void {
+    if (!this.isOpen && frame[0] === GSSAPI_TAG) throw securityErrors.gssapiToken();
+  }
+
   /** Why the API cannot be asked now; the connection ends then. */
   objection(apiKey: number, apiName: string): MillraceError | undefined {
     // Handshake and authenticate judge themselves: they have answers for what is wrong.
@@ -225,6 +245,10 @@ export class Authentication {
       if (this.settings.mechanisms.length > 0) this.state = 'over';
       const answer = failed(errorCode('ILLEGAL_SASL_STATE'), error.message);
       return { answer, isLast: this.settings.mechanisms.length > 0 };
+    }
+    if (message.length > TOKEN_BYTES_MAX) {
+      const error = securityErrors.tokenTooLong({ size: message.length, limit: TOKEN_BYTES_MAX });
+      return this.late(error, failed(errorCode('SASL_AUTHENTICATION_FAILED'), error.message));
     }
     const step = await this.step(message);
     if (step.kind === 'failed')

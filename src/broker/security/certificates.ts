@@ -21,6 +21,8 @@ export interface CertificateFiles {
   readonly ca?: string;
   readonly clientAuth?: 'none' | 'optional' | 'required';
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** How often the files are looked at. */
+  readonly watchMs?: number;
 }
 
 const WATCH_MS = 5_000;
@@ -59,11 +61,12 @@ export class ListenerCertificates {
   }
 
   watch(listener: Listener): void {
+    const { watchMs = WATCH_MS } = this.files;
     const look = (): void => {
       this.look(listener);
-      this.timer = this.io.clock.after(WATCH_MS, look, { background: true });
+      this.timer = this.io.clock.after(watchMs, look, { background: true });
     };
-    this.timer = this.io.clock.after(WATCH_MS, look, { background: true });
+    this.timer = this.io.clock.after(watchMs, look, { background: true });
   }
 
   close(): void {
