@@ -1,14 +1,11 @@
 /** Administration of a cluster: topics, groups, offsets. Each call asks once and reports the broker's error by name. */
-import {
-  apis,
-  errorName,
-  type DescribeGroupsResponse,
-  type ListGroupsResponse,
-  type MetadataResponse,
-} from '../wire/index.ts';
+import { apis, type DescribeGroupsResponse, type ListGroupsResponse, type MetadataResponse } from '../wire/index.ts';
 import type { Cluster } from './cluster.ts';
-import { offsetFor } from './consumer.ts';
-import { clientErrors } from './errors.ts';
+import { END, offsetFor, START } from './consumer/positions.ts';
+import { brokerError } from './errors.ts';
+
+/** Requests by topic name; newer versions name topics by id too. */
+const DELETE_BY_NAME = 5;
 
 export class Admin {
   private readonly cluster: Cluster;
@@ -43,8 +40,8 @@ export class Admin {
     const connection = await this.cluster.any();
     const answer = await connection.request(
       apis.deleteTopics,
-      { topicNames: [name], topics: [], timeoutMs: 30_000 } as never,
-      { cap: 5 },
+      { topicNames: [name], timeoutMs: 30_000 },
+      { cap: DELETE_BY_NAME },
     );
     this.expect('DeleteTopics', name, answer.responses[0]);
   }
@@ -65,8 +62,8 @@ export class Admin {
     return Promise.all(
       leaders.map(async (_leader, partition) => ({
         partition,
-        start: await offsetFor(this.cluster, topic, partition, -2),
-        end: await offsetFor(this.cluster, topic, partition, -1),
+        start: await offsetFor(this.cluster, topic, partition, START),
+        end: await offsetFor(this.cluster, topic, partition, END),
       })),
     );
   }
@@ -96,7 +93,6 @@ export class Admin {
   ): void {
     const code = result?.errorCode ?? -1;
     if (code === 0) return;
-    const text = result?.errorMessage ? `${errorName(code)}, ${result.errorMessage}` : errorName(code);
-    throw clientErrors.brokerError({ api, what, error: text });
+    throw brokerError(api, result?.errorMessage ? `of ${what} (${result.errorMessage})` : `of ${what}`, code);
   }
 }

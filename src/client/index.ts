@@ -1,11 +1,19 @@
 /** Front door of `client`: the Kafka client. */
 export { Admin } from './admin.ts';
 export { Cluster, type ClusterSettings, type TopicInfo } from './cluster.ts';
-export { BrokerConnection, type ConnectionSettings } from './connection.ts';
-export { Consumer, type ConsumerSettings, type FetchedBatches, offsetFor } from './consumer.ts';
-export { clientErrors } from './errors.ts';
-export { GROUP_DEFAULTS, GroupMember } from './group.ts';
-export { committedOffsets, commitOffsets, type GroupOffset, type TopicPartition } from './group-offsets.ts';
+export {
+  type Authenticate,
+  type AuthenticationExchange,
+  BrokerConnection,
+  type ConnectionSettings,
+} from './connection.ts';
+export { BY_RESET, FROM_END, FROM_START } from './consumer/assignment.ts';
+export { Consumer, type ConsumerSettings, type FetchedBatches } from './consumer/consumer.ts';
+export { END, offsetFor, START } from './consumer/positions.ts';
+export { canPass, clientErrors } from './errors.ts';
+export { GROUP_DEFAULTS, GroupMember } from './group/member.ts';
+export { committedOffsets, commitOffsets, type GroupOffset } from './group/offsets.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
 export type { Acknowledge } from './producer/window.ts';
 export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster, parseAddress } from './properties.ts';
+export type { TopicPartition } from './topic-partition.ts';

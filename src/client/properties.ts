@@ -5,9 +5,10 @@
 import type { Address, Arena, Io, MillraceError, TlsOptions } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
 import { Cluster, type ClusterSettings } from './cluster.ts';
-import { CONSUMER_DEFAULTS, type ConsumerSettings, type ResetPolicy } from './consumer.ts';
+import type { ResetPolicy } from './consumer/assignment.ts';
+import { CONSUMER_DEFAULTS, type ConsumerSettings } from './consumer/consumer.ts';
 import { clientErrors } from './errors.ts';
-import { GROUP_DEFAULTS } from './group.ts';
+import { GROUP_DEFAULTS } from './group/member.ts';
 import { partitioners } from './partitioners.ts';
 import { PRODUCER_DEFAULTS, type ProducerSettings } from './producer/producer.ts';
 
@@ -230,6 +231,7 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
       bootstrap: [DEFAULT_BOOTSTRAP],
       connectTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
+      answerBytesMax: 512 * 1024 * 1024,
       metadataMaxAgeMs: 300_000,
       backoffMs: 100,
       backoffMaxMs: 2_000,

@@ -15,3 +15,11 @@ export { WireClient } from './wire-client.ts';
 export type { EngineMode } from './modes.ts';
 export { Feed, type Fields, Held, HoldSink, type Stand, standOf } from './stages.ts';
 export { assertBalanced, memoryCheckpoints, type PipelineRun, runPipeline } from './pipeline.ts';
+export {
+  type Answer,
+  CLOSE,
+  HANG,
+  ScriptedBroker,
+  ScriptedCluster,
+  type SeenRequest,
+} from './scripted-broker.ts';

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import {
+  type AuthenticationExchange,
   BrokerConnection,
   type Cluster,
   clientSettings,
@@ -132,9 +133,10 @@ test('a proof that expires is renewed while requests wait, and those under way a
     tls: undefined,
     connectTimeoutMs: 1_000,
     requestTimeoutMs: 5_000,
-    authenticate: async (connection: BrokerConnection) => {
+    answerBytesMax: 1_000_000,
+    authenticate: async (exchange: AuthenticationExchange) => {
       isProving = true;
-      await connection.request(apis.metadata, { topics: [] }, { isAuthentication: true });
+      await exchange.request(apis.metadata, { topics: [] });
       await new Promise(resolve => setTimeout(resolve, 20));
       isProving = false;
       return proofs++ < 3 ? 40 : 0;
@@ -160,6 +162,7 @@ test('a connection whose proof cannot be renewed ends with the reason', async t 
     tls: undefined,
     connectTimeoutMs: 1_000,
     requestTimeoutMs: 5_000,
+    answerBytesMax: 1_000_000,
     authenticate: () => (proofs++ === 0 ? Promise.resolve(20) : Promise.reject(new Error('the token was revoked'))),
   };
   const connection = await BrokerConnection.connect(server.io, address, settings);

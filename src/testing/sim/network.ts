@@ -52,6 +52,11 @@ export class SimNetwork {
     request: () => Promise.reject(failure('ECONNREFUSED')),
   });
 
+  /** Nobody listens there any more; open connections stay. */
+  close(address: Address): void {
+    this.listeners.delete(`${address.host}:${address.port}`);
+  }
+
   get openLinks(): number {
     return this.links.size;
   }

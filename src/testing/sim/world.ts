@@ -73,9 +73,28 @@ export class World {
 
   /** Lets the world go on until the time, or until nothing is left to happen. `each` is called after every turn. */
   async run(until: number, each: () => void = () => undefined): Promise<void> {
+    while (await this.turn(until)) each();
+    this.time = Math.max(this.time, until);
+  }
+
+  /** Lets the world go on until the promise has settled; that it does not within the time is an error. */
+  async settle<T>(promise: Promise<T>, withinMs = 600_000): Promise<T> {
+    const until = this.time + withinMs;
+    let isSettled = false;
+    const done = (): void => {
+      isSettled = true;
+    };
+    promise.then(done, done);
+    await settled();
+    while (!isSettled) if (!(await this.turn(until))) throw new Error(`not settled within ${withinMs} ms`);
+    return promise;
+  }
+
+  /** One event that is due, with all that follows from it; false when there is none. */
+  private async turn(until: number): Promise<boolean> {
     for (;;) {
       const next = this.heap[0];
-      if (!next || next.due > until) break;
+      if (!next || next.due > until) return false;
       this.pop();
       if (next.isCancelled || next.machine?.isDead) continue;
       this.time = next.due;
@@ -88,9 +107,8 @@ export class World {
         if (!next.machine?.disk.isCrashed) throw error;
       }
       await settled();
-      each();
+      return true;
     }
-    this.time = Math.max(this.time, until);
   }
 
   private push(event: Event): void {

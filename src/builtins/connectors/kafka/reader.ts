@@ -2,17 +2,21 @@
  * Two ways to read partitions, behind one interface: the embedded log, whose files are read here, and a cluster over the
  * wire. Both give whole record batches in order and keep offsets of a group.
  */
-import { type Arena, type Io, messageOf, type Slab } from '../../../base/index.ts';
+import type { Arena, Io, Slab } from '../../../base/index.ts';
 import {
+  BY_RESET,
   type ClientSettings,
   type Cluster,
-  clientErrors,
   commitOffsets,
   Consumer,
+  END,
+  FROM_END,
+  FROM_START,
   GroupMember,
   type GroupOffset,
   makeCluster,
   offsetFor,
+  START,
 } from '../../../client/index.ts';
 import type { EmbeddedLog, StageContext } from '../../../sdk/index.ts';
 import { BatchHeader } from '../../../wire/records/index.ts';
@@ -204,9 +208,10 @@ export class ClusterReader implements TopicReader {
             );
             saved.clear();
           },
-          onRevoke: async () => {
+          onRevoke: async isLost => {
             this.consumer.assign([]);
-            await this.onRevoke(rebalanceTimeoutMs / 2);
+            // What others have already cannot be committed any more.
+            await this.onRevoke(isLost ? 0 : rebalanceTimeoutMs / 2);
           },
           onFailure: error => {
             this.failure = error;
@@ -249,6 +254,7 @@ export class ClusterReader implements TopicReader {
   }
 
   async close(): Promise<void> {
+    this.consumer.close();
     await this.member?.close();
     await this.cluster.close();
   }
@@ -256,19 +262,19 @@ export class ClusterReader implements TopicReader {
   private async first(start: StartOffset, partition: number): Promise<number> {
     switch (start.kind) {
       case 'beginning':
-        return -2;
+        return FROM_START;
       case 'end':
-        return -3;
+        return FROM_END;
       case 'absolute':
         return start.offset;
       case 'time':
         return offsetFor(this.cluster, this.topic, partition, start.ms);
       case 'from_end': {
-        const end = await offsetFor(this.cluster, this.topic, partition, -1);
-        return Math.max(await offsetFor(this.cluster, this.topic, partition, -2), end - start.offset);
+        const end = await offsetFor(this.cluster, this.topic, partition, END);
+        return Math.max(await offsetFor(this.cluster, this.topic, partition, START), end - start.offset);
       }
-      default:
-        throw clientErrors.brokerError({ api: 'offset', what: messageOf(start.kind), error: 'unexpected' });
+      case 'stored':
+        return BY_RESET;
     }
   }
 }
