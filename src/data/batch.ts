@@ -329,6 +329,26 @@ export class EventBatch extends RowsOf {
     }
   }
 
+  /** The JSON text of the field of a row, where printing its value would not give it back. */
+  textIn(column: Column, row: number): string | undefined {
+    const at = this.storeRow(row);
+    const start = column.spans[2 * at]!;
+    const end = start + column.spans[2 * at + 1]!;
+    const { bytes } = this.store;
+    switch (column.tags[at]) {
+      case TAG.float:
+        return utf8(bytes.subarray(start, end));
+      case TAG.text:
+        return typeof this.valueIn(column, row) === 'string' ? utf8(bytes.subarray(start, end)) : undefined;
+      case TAG.escaped:
+        return utf8(bytes.subarray(start - 1, end + 1));
+      case TAG.string:
+        return typeof this.valueIn(column, row) === 'string' ? undefined : utf8(bytes.subarray(start - 1, end + 1));
+      default:
+        return undefined;
+    }
+  }
+
   /** The row as JSON on one line. An unchanged event is the bytes it came in, unless they hold line breaks. */
   jsonOf(row: number): Uint8Array {
     if (this.events.isChanged) return Buffer.from(printJson(this.record(row)));

@@ -22,14 +22,17 @@ export {
 } from './text.ts';
 export {
   Blob,
+  type Change,
   compare,
   Duration,
   equals,
   Ip,
   type ListValue,
+  rememberTexts,
   RecordValue,
   Secret,
   Subnet,
+  textsOf,
   Time,
   type TypeName,
   typeOf,

@@ -125,15 +125,22 @@ export function textsOf(list: ListValue): readonly (string | undefined)[] | unde
   return textsOfLists.get(list);
 }
 
+export interface Change {
+  readonly path: readonly string[];
+  readonly value: Value;
+  /** The JSON text that the value came from. */
+  readonly text?: string | undefined;
+}
+
 /**
  * Ordered fields; setting an existing one keeps its position.
  *
  * A record that was read from JSON remembers the text of its scalar fields, so that what nobody changed is printed as it
- * came in (`1.0`, `1e5`, `"\u0041"`). Setting a field forgets its text.
+ * came in (`1.0`, `1e5`, `"\u0041"`), also under another name. Setting a field to another value forgets its text.
  */
 export class RecordValue {
   private readonly fields: Map<string, Value>;
-  private readonly texts: Map<string, string> | undefined;
+  private texts: Map<string, string> | undefined;
 
   constructor(entries: Iterable<readonly [string, Value]> = [], texts?: Map<string, string>) {
     this.fields = new Map(entries);
@@ -165,55 +172,81 @@ export class RecordValue {
     return this.fields.entries();
   }
 
-  /** A copy with the field set; `text` is the JSON text that the value came from. */
-  with(name: string, value: Value, text?: string): RecordValue {
-    const copy = this.copy(name, text);
-    copy.fields.set(name, value);
-    return copy;
-  }
-
-  without(name: string): RecordValue {
-    if (!this.fields.has(name)) return this;
-    const copy = this.copy(name);
-    copy.fields.delete(name);
-    return copy;
-  }
-
-  /** A copy that has forgotten the text of one field, or knows a new one. */
-  private copy(name: string, text?: string): RecordValue {
-    if (!this.texts && text === undefined) return new RecordValue(this.fields);
-    const texts = new Map(this.texts);
-    if (text === undefined) texts.delete(name);
-    else texts.set(name, text);
-    return new RecordValue(this.fields, texts);
-  }
-
   /** The value at a path; undefined when a field is missing or what should hold it is no record. */
   at(path: readonly string[]): Value | undefined {
     let value: Value | undefined = this;
     for (const name of path) {
       if (!(value instanceof RecordValue)) return undefined;
-      value = value.get(name);
+      value = value.fields.get(name);
       if (value === undefined) return undefined;
     }
     return value;
   }
 
+  /** `textOf` of the field at a path. */
+  textAt(path: readonly string[]): string | undefined {
+    const parent = path.length > 1 ? this.at(path.slice(0, -1)) : this;
+    return parent instanceof RecordValue ? parent.textOf(path.at(-1) ?? '') : undefined;
+  }
+
+  with(name: string, value: Value, text?: string): RecordValue {
+    return this.changed([], [{ path: [name], value, text }]);
+  }
+
   /** A copy with the value at the path; makes records on the way and replaces what is none. */
   withAt(path: readonly string[], value: Value, text?: string): RecordValue {
-    const [first, ...rest] = path;
-    assert(first !== undefined, 'an empty path names the record itself');
-    if (rest.length === 0) return this.with(first, value, text);
-    const inner = this.fields.get(first);
-    return this.with(first, (inner instanceof RecordValue ? inner : new RecordValue()).withAt(rest, value, text));
+    return this.changed([], [{ path, value, text }]);
   }
 
   withoutAt(path: readonly string[]): RecordValue {
-    const [first, ...rest] = path;
-    if (first === undefined) return this;
-    if (rest.length === 0) return this.without(first);
-    const inner = this.fields.get(first);
-    return inner instanceof RecordValue ? this.with(first, inner.withoutAt(rest)) : this;
+    return this.changed([path], []);
+  }
+
+  /** A copy without the fields at some paths, then with the changes in their order. */
+  changed(removed: readonly (readonly string[])[], changes: readonly Change[]): RecordValue {
+    const draft = this.copy();
+    // Records that are the draft's own may be changed where they stand.
+    const own = new Set<RecordValue>([draft]);
+    for (const path of removed) {
+      const parent = draft.at(path.slice(0, -1));
+      if (parent instanceof RecordValue && parent.has(path.at(-1) ?? '')) draft.ownedAt(path, own).delete(path.at(-1)!);
+    }
+    for (const { path, text, value } of changes) {
+      assert(path.length > 0, 'an empty path names the record itself');
+      draft.ownedAt(path, own).put(path.at(-1)!, value, text);
+    }
+    return draft;
+  }
+
+  /** The record that holds the last name of a path, as the draft's own. */
+  private ownedAt(path: readonly string[], own: Set<RecordValue>): RecordValue {
+    let at: RecordValue = this;
+    for (const name of path.slice(0, -1)) {
+      const inner = at.fields.get(name);
+      let next = inner instanceof RecordValue ? inner : new RecordValue();
+      if (!own.has(next)) {
+        next = next.copy();
+        own.add(next);
+        at.put(name, next, undefined);
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  private copy(): RecordValue {
+    return new RecordValue(this.fields, this.texts && new Map(this.texts));
+  }
+
+  private put(name: string, value: Value, text: string | undefined): void {
+    this.fields.set(name, value);
+    if (text !== undefined) (this.texts ??= new Map()).set(name, text);
+    else this.texts?.delete(name);
+  }
+
+  private delete(name: string): void {
+    this.fields.delete(name);
+    this.texts?.delete(name);
   }
 }
 

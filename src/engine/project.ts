@@ -4,23 +4,22 @@
  * In one `set` or `select` all values are computed on the original event first; then the fields named by `move` vanish;
  * then values are assigned from left to right. So `set a=b, b=a` swaps, and `x = move x` puts x at the end.
  */
-import { type EventBatch, RecordValue, typeOf, type Value } from '../data/index.ts';
+import { type Change, type EventBatch, RecordValue, typeOf, type Value } from '../data/index.ts';
 import {
   type Assignment,
-  type Evaluator,
   type Node,
   type Output,
   type Batch,
   type Transform,
   walkExpr,
 } from '../sdk/index.ts';
-import type { Compiler } from './expression/compiler.ts';
+import type { Compiler, FieldEvaluator } from './expression/compiler.ts';
 import type { Maybe } from './receiver.ts';
 import { eventsOf } from './simple-stages.ts';
 
 interface Step {
   readonly assignment: Assignment;
-  readonly evaluator: Evaluator;
+  readonly evaluator: FieldEvaluator;
   /** Of a target with computed keys: its path, undefined where a key is no string. */
   readonly pathOf: ((batch: EventBatch, row: number) => readonly string[] | undefined) | undefined;
 }
@@ -58,19 +57,33 @@ export class Projection implements Transform {
   }
 
   private project(events: EventBatch, row: number, names: string[]): RecordValue {
+    let record = this.isSelect ? new RecordValue() : events.record(row);
+    let removed = this.isSelect ? [] : this.moved;
+    let changes: Change[] = [];
+    let { name } = events;
     const values = this.steps.map(step => step.evaluator.value(events, row));
     const paths = this.steps.map(step => step.pathOf?.(events, row));
-    let record = this.isSelect ? new RecordValue() : events.record(row);
-    if (!this.isSelect) for (const path of this.moved) record = record.withoutAt(path);
-    let { name } = events;
-    this.steps.forEach(({ assignment, pathOf }, i) => {
+    this.steps.forEach(({ assignment, evaluator, pathOf }, i) => {
       const { target } = assignment;
-      if (target.kind === 'meta') name = this.nameOf(assignment, values[i]!, name);
-      else if (target.kind === 'path') record = this.assign(record, target.path, assignment, values[i]!);
-      else if (pathOf && paths[i]) record = this.assign(record, paths[i], assignment, values[i]!);
+      const value = values[i]!;
+      if (target.kind === 'meta') {
+        name = this.nameOf(assignment, value, name);
+        return;
+      }
+      const path = pathOf ? paths[i] : target.kind === 'path' ? target.path : undefined;
+      if (!path) return;
+      if (path.length > 0) changes.push({ path, value, text: evaluator.text(events, row) });
+      else if (value instanceof RecordValue) {
+        record = value;
+        removed = [];
+        changes = [];
+      } else {
+        const message = `assignment to \`this\` requires \`record\`, but got \`${typeOf(value)}\``;
+        this.compiler.warn({ code: 'MR6212', message, span: assignment.value.span });
+      }
     });
     names.push(name);
-    return record;
+    return record.changed(removed, changes);
   }
 
   /** A batch has one name: rows that got another leave in batches of their own, in order. */
@@ -113,14 +126,6 @@ export class Projection implements Transform {
     this.compiler.warn({ code: 'MR6212', message, span: expr.span });
     return before;
   }
-
-  private assign(record: RecordValue, path: readonly string[], { value: expr }: Assignment, value: Value): RecordValue {
-    if (path.length > 0) return record.withAt(path, value);
-    if (value instanceof RecordValue) return value;
-    const message = `assignment to \`this\` requires \`record\`, but got \`${typeOf(value)}\``;
-    this.compiler.warn({ code: 'MR6212', message, span: expr.span });
-    return record;
-  }
 }
 
 export class Removal implements Transform {
@@ -137,12 +142,10 @@ export class Removal implements Transform {
     const records: RecordValue[] = [];
     for (let row = 0; row < events.count; row++) {
       let record = events.record(row);
-      for (const { path, quiet, span } of this.fields) {
+      for (const field of this.fields) {
+        const { path } = field;
         if (record.at(path) !== undefined) record = record.withoutAt(path);
-        else if (!quiet) {
-          const hints = ['append `?` to suppress this warning'];
-          this.compiler.warn({ code: 'MR6213', message: `field \`${path.join('.')}\` not found`, span, hints });
-        }
+        else this.compiler.missing(field, record);
       }
       records.push(record);
     }

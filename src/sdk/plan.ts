@@ -15,7 +15,7 @@
  */
 import type { Span } from '../base/index.ts';
 import type { ArgumentValue } from './arguments.ts';
-import type { Assignment, Expr } from './expression.ts';
+import type { Assignment, Expr, FieldExpr } from './expression.ts';
 import type { OperatorDefinition } from './operator.ts';
 
 export type EdgeKind = 'void' | 'bytes' | 'events';
@@ -47,7 +47,7 @@ export type Node =
   | { readonly kind: 'filter'; readonly predicate: Expr }
   /** `set`: all values are computed on the original event, moved fields vanish, then values are assigned in order. */
   | { readonly kind: 'project'; readonly mode: 'set' | 'select'; readonly assignments: readonly Assignment[] }
-  | { readonly kind: 'remove'; readonly fields: readonly { path: readonly string[]; quiet: boolean; span: Span }[] }
+  | { readonly kind: 'remove'; readonly fields: readonly FieldExpr[] }
   | { readonly kind: 'limit'; readonly count: number }
   | {
       readonly kind: 'aggregate';

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { type Diagnostic, SeededRandom } from '../../src/base/index.ts';
 import { nodeIo } from '../../src/base/io/node.ts';
 import { builtins } from '../../src/builtins/index.ts';
-import { encodeValue, EventBatch, storeOf } from '../../src/data/index.ts';
+import { encodeValue, EventBatch, printJson, storeOf } from '../../src/data/index.ts';
 
 import { compileTql, SourceText } from '../../src/lang/index.ts';
 import type { Expr } from '../../src/sdk/index.ts';
@@ -163,7 +163,11 @@ function same(batch: EventBatch, again: EventBatch, expr: Expr, text: string): v
   const [left, right] = [reference.compiler.compile(expr), compiled.compiler.compile(expr)];
   for (let row = 0; row < batch.count; row++) {
     const where = `${text} of ${Buffer.from(batch.jsonOf(row)).toString()}`;
-    assert.equal(encodeValue(right.value(again, row)), encodeValue(left.value(batch, row)), where);
+    const [expected, actual] = [left.value(batch, row), right.value(again, row)];
+    assert.equal(encodeValue(actual), encodeValue(expected), where);
+    // The texts of values that nobody changed, too.
+    assert.equal(printJson(actual), printJson(expected), where);
+    assert.equal(right.text(again, row), left.text(batch, row), where);
   }
   assert.deepEqual(compiled.warnings, reference.warnings, text);
   assert.equal(compiled.count, reference.count, text);

@@ -256,13 +256,12 @@ function elementsOf(bytes: Uint8Array, start: number, end: number, found: (start
 
 /** Nested records in place of keys such as `a.b`; what is no record on the way is replaced, as assignments do it. */
 function unflatten(record: RecordValue, separator: string): RecordValue {
-  let nested = new RecordValue();
-  for (const [name, value] of record.entries()) {
-    const field = value instanceof RecordValue ? unflatten(value, separator) : value;
-    const path = separator === '' ? [name] : name.split(separator);
-    nested = nested.withAt(path, field, record.textOf(name));
-  }
-  return nested;
+  const changes = Array.from(record.entries(), ([name, value]) => ({
+    path: separator === '' ? [name] : name.split(separator),
+    value: value instanceof RecordValue ? unflatten(value, separator) : value,
+    text: record.textOf(name),
+  }));
+  return new RecordValue().changed([], changes);
 }
 
 const READER_ARGS = {

@@ -7,7 +7,16 @@
  * I2 a function sees only arguments that its parameters declare.
  */
 import { nearest, type Span } from '../../base/index.ts';
-import { printTql, RecordValue, Secret, typeOf, type Value } from '../../data/index.ts';
+import {
+  type ListValue,
+  printTql,
+  RecordValue,
+  rememberTexts,
+  Secret,
+  textsOf,
+  typeOf,
+  type Value,
+} from '../../data/index.ts';
 import type {
   AggregateDefinition,
   CallContext,
@@ -75,28 +84,50 @@ export function indexOf(expr: Extract<Expr, { kind: 'index' }>, base: Value, ind
   return null;
 }
 
+/** What the items of a literal are, and the JSON texts of those that are fields which nobody changed. */
+export interface Items {
+  value(item: number): Value;
+  text(item: number): string | undefined;
+}
+
 /** A later key overwrites the value of the earlier one and keeps its place. */
-export function recordOf(items: readonly RecordItem[], valueOf: (item: number) => Value, report: Report): Value {
+export function recordOf(items: readonly RecordItem[], { text, value: valueOf }: Items, report: Report): Value {
   const fields = new Map<string, Value>();
+  const texts = new Map<string, string>();
+  const set = (name: string, value: Value, from: string | undefined): void => {
+    fields.set(name, value);
+    if (from === undefined) texts.delete(name);
+    else texts.set(name, from);
+  };
   items.forEach((item, i) => {
     const value = valueOf(i);
-    if (item.kind === 'entry') fields.set(item.key, value);
-    else if (value instanceof RecordValue) for (const [name, inner] of value.entries()) fields.set(name, inner);
+    if (item.kind === 'entry') set(item.key, value, text(i));
+    else if (value instanceof RecordValue)
+      for (const [name, inner] of value.entries()) set(name, inner, value.textOf(name));
     else if (value !== null)
       report(item.value.span, { message: `expected \`record\` to spread, got \`${typeOf(value)}\`` });
   });
-  return new RecordValue(fields);
+  return new RecordValue(fields, texts);
 }
 
-export function listOf(items: readonly ListItem[], valueOf: (item: number) => Value, report: Report): Value {
+export function listOf(items: readonly ListItem[], { text, value: valueOf }: Items, report: Report): Value {
   const values: Value[] = [];
+  const texts: (string | undefined)[] = [];
   items.forEach((item, i) => {
     const value = valueOf(i);
-    if (item.kind === 'element') values.push(value);
-    else if (Array.isArray(value)) for (const element of value as readonly Value[]) values.push(element);
-    else if (value !== null)
+    if (item.kind === 'element') {
+      texts[values.length] = text(i);
+      values.push(value);
+    } else if (Array.isArray(value)) {
+      const from = textsOf(value as ListValue);
+      for (const [at, element] of (value as ListValue).entries()) {
+        texts[values.length] = from?.[at];
+        values.push(element);
+      }
+    } else if (value !== null)
       report(item.value.span, { message: `expected \`list\` to spread, got \`${typeOf(value)}\`` });
   });
+  if (texts.some(found => found !== undefined)) rememberTexts(values, texts);
   return values;
 }
 

@@ -9,7 +9,7 @@
  */
 import type { Column, EventBatch, Value } from '../../data/index.ts';
 import type { CallContext, CallExpr, Expr, FieldExpr } from '../../sdk/index.ts';
-import { aggregateOf, argumentsOf, callOf, formatOf, indexOf, listOf, memberOf, recordOf } from './access.ts';
+import { aggregateOf, argumentsOf, callOf, formatOf, indexOf, type Items, listOf, memberOf, recordOf } from './access.ts';
 import { type Interpreter, type InterpreterHost, warningOf } from './interpreter.ts';
 import { between, binary, isTrue, logical, negate, not, plus } from './operations.ts';
 
@@ -20,6 +20,7 @@ export interface Frame {
 }
 
 export type Code = (frame: Frame, row: number) => Value;
+export type TextCode = (frame: Frame, row: number) => string | undefined;
 
 type MoveOrField = Extract<Expr, { kind: 'field' | 'move' }>;
 
@@ -93,12 +94,12 @@ export class CodeMaker {
         return (frame, row) => value(frame, row) ?? fallback(frame, row);
       }
       case 'record': {
-        const items = expr.items.map(item => this.make(item.value));
-        return (frame, row) => recordOf(expr.items, i => items[i]!(frame, row), report);
+        const items = this.items(expr.items);
+        return (frame, row) => recordOf(expr.items, items(frame, row), report);
       }
       case 'list': {
-        const items = expr.items.map(item => this.make(item.value));
-        return (frame, row) => listOf(expr.items, i => items[i]!(frame, row), report);
+        const items = this.items(expr.items);
+        return (frame, row) => listOf(expr.items, items(frame, row), report);
       }
       case 'format': {
         const parts = expr.parts.map(part => (typeof part === 'string' ? () => part : this.make(part)));
@@ -111,6 +112,27 @@ export class CodeMaker {
       case 'lambda':
         return this.interpreted(expr);
     }
+  }
+
+  /** The JSON text that the value came from, where it is a field of the event that nobody changed. */
+  makeText(expr: Expr): TextCode | undefined {
+    if (expr.kind !== 'field' && expr.kind !== 'move') return undefined;
+    const { path } = expr;
+    const index = this.column(expr);
+    return ({ batch, columns }, row) => {
+      const column = columns[index];
+      const made = batch.madeRecord(row);
+      if (made || !column || batch.columnState(column, row) === 'repeated') {
+        return (made ?? batch.record(row)).textAt(path);
+      }
+      return batch.columnState(column, row) === 'value' ? batch.textIn(column, row) : undefined;
+    };
+  }
+
+  private items(items: readonly { readonly value: Expr }[]): (frame: Frame, row: number) => Items {
+    const values = items.map(item => this.make(item.value));
+    const texts = items.map(item => this.makeText(item.value));
+    return (frame, row) => ({ value: i => values[i]!(frame, row), text: i => texts[i]?.(frame, row) });
   }
 
   /** By the reference, over the whole row. */

@@ -6,11 +6,12 @@
  * I1 the compiled form gives the interpreter's values and warnings for every row (fuzzed; the corpus runs in both modes).
  */
 import type { Diagnostic, Io, Span } from '../../base/index.ts';
-import type { EventBatch, Value } from '../../data/index.ts';
+import type { EventBatch, RecordValue, Value } from '../../data/index.ts';
 import {
   childrenOf,
   type Evaluator,
   type Expr,
+  type FieldExpr,
   readsEvent,
   type Registry,
   secrets,
@@ -18,7 +19,8 @@ import {
 } from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
 import { engineErrors } from '../errors.ts';
-import { type Code, CodeMaker, type Frame } from './code.ts';
+import { fieldOf } from './access.ts';
+import { type Code, CodeMaker, type Frame, type TextCode } from './code.ts';
 import { Interpreter, type InterpreterHost } from './interpreter.ts';
 
 export interface CompilerParts {
@@ -32,6 +34,11 @@ export interface CompilerParts {
   };
   readonly span: Span;
   onWarning(): void;
+}
+
+export interface FieldEvaluator extends Evaluator {
+  /** The JSON text that the value came from, where the expression is a field that nobody changed. */
+  text(batch: EventBatch, row: number): string | undefined;
 }
 
 export class Compiler {
@@ -79,21 +86,27 @@ export class Compiler {
     this.parts.host.warn({ ...warning, ...(hints && { hints: hints() }), span, severity: 'warning' });
   }
 
+  /** Warns that a field is not there, as reading it would. */
+  missing(field: FieldExpr, event: RecordValue): void {
+    fieldOf(field, event, this.host.report);
+  }
+
   /** The value of an expression that reads no event. */
   constant(expr: Expr): Value {
     if (readsEvent(expr)) throw engineErrors.notConstant({ argument: '', operator: '' });
     return this.interpreter.evaluate(expr, { event: undefined, name: '' });
   }
 
-  compile(expr: Expr): Evaluator {
+  compile(expr: Expr): FieldEvaluator {
     if (this.isInterpreted) {
       return {
         value: (batch, row) => this.interpreter.evaluate(expr, { event: batch.record(row), name: batch.name }),
+        text: (batch, row) => this.interpreter.textOf(expr, batch.record(row)),
       };
     }
     const maker = new CodeMaker(this.host, this.interpreter, inner => this.fold(inner));
     const code = maker.make(expr);
-    return new Compiled(code, maker.paths);
+    return new Compiled(code, maker.makeText(expr), maker.paths);
   }
 
   /** Constants in place of what cannot change from row to row. What warns is left to the rows: no rows, no warning. */
@@ -117,22 +130,32 @@ export class Compiler {
 }
 
 /** Code over the batch that was asked for last. */
-class Compiled implements Evaluator {
+class Compiled implements FieldEvaluator {
   private readonly code: Code;
+  private readonly textCode: TextCode | undefined;
   private readonly paths: readonly (readonly string[])[];
   private frame: Frame | undefined;
 
-  constructor(code: Code, paths: readonly (readonly string[])[]) {
+  constructor(code: Code, textCode: TextCode | undefined, paths: readonly (readonly string[])[]) {
     this.code = code;
+    this.textCode = textCode;
     this.paths = paths;
   }
 
   value(batch: EventBatch, row: number): Value {
-    if (this.frame?.batch !== batch) this.frame = this.frameOf(batch);
-    return this.code(this.frame, row);
+    return this.code(this.frameOf(batch), row);
+  }
+
+  text(batch: EventBatch, row: number): string | undefined {
+    return this.textCode?.(this.frameOf(batch), row);
   }
 
   private frameOf(batch: EventBatch): Frame {
+    if (this.frame?.batch !== batch) this.frame = this.bind(batch);
+    return this.frame;
+  }
+
+  private bind(batch: EventBatch): Frame {
     const isWorth = this.paths.length > 0 && batch.isWorthColumns(this.paths);
     const columns = isWorth ? batch.columns(this.paths) : undefined;
     return { batch, columns: columns ? this.paths.map(path => columns.get(path)) : [] };

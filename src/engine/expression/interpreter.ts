@@ -16,6 +16,7 @@ import {
   fieldOf,
   formatOf,
   indexOf,
+  type Items,
   listOf,
   memberOf,
   recordOf,
@@ -87,9 +88,9 @@ export class Interpreter {
       case 'fallback':
         return this.evaluate(expr.value, scope) ?? this.evaluate(expr.fallback, scope);
       case 'record':
-        return recordOf(expr.items, i => this.evaluate(expr.items[i]!.value, scope), report);
+        return recordOf(expr.items, this.items(expr.items, scope), report);
       case 'list':
-        return listOf(expr.items, i => this.evaluate(expr.items[i]!.value, scope), report);
+        return listOf(expr.items, this.items(expr.items, scope), report);
       case 'format':
         return formatOf(expr.parts.map(part => (typeof part === 'string' ? part : this.evaluate(part, scope))));
       case 'call':
@@ -98,6 +99,18 @@ export class Interpreter {
         // Lambdas travel as values of their own kind; only parameters of type `lambda` take them.
         return this.lambda(expr, scope) as unknown as Value;
     }
+  }
+
+  /** The JSON text that the value came from, where it is a field of the event that nobody changed. */
+  textOf(expr: Expr, event: RecordValue | undefined): string | undefined {
+    return expr.kind === 'field' || expr.kind === 'move' ? event?.textAt(expr.path) : undefined;
+  }
+
+  private items(items: readonly { readonly value: Expr }[], scope: Scope): Items {
+    return {
+      value: i => this.evaluate(items[i]!.value, scope),
+      text: i => this.textOf(items[i]!.value, scope.event),
+    };
   }
 
   /** A lambda over the row's scope. */
