@@ -5,14 +5,7 @@
  * then values are assigned from left to right. So `set a=b, b=a` swaps, and `x = move x` puts x at the end.
  */
 import { type Change, type EventBatch, RecordValue, typeOf, type Value } from '../data/index.ts';
-import {
-  type Assignment,
-  type Node,
-  type Output,
-  type Batch,
-  type Transform,
-  walkExpr,
-} from '../sdk/index.ts';
+import { type Assignment, type Node, type Output, type Batch, type Transform, walkExpr } from '../sdk/index.ts';
 import type { Compiler, FieldEvaluator } from './expression/compiler.ts';
 import type { Maybe } from './receiver.ts';
 import { eventsOf } from './simple-stages.ts';

@@ -4,4 +4,6 @@ export const FORMAT_CODES = {
   notAnObject: 'MR7002',
   topLevelArray: 'MR7003',
   schemas: 'MR7004',
+  tooLong: 'MR7005',
+  invalidUtf8: 'MR7006',
 } as const;

@@ -3,7 +3,7 @@
  *
  * Reading: the end of a chunk that came from a Kafka record always ends a document or line, so an unclosed `{` never eats
  * the next record. Chunks of a stream (standard input) are cut at any byte: what is left over waits for the next chunk
- * (`json-split.ts`). The common case, one document a chunk, is checked and scanned where it lies; several in a chunk are
+ * (`json-split.ts`, `pending.ts`). The common case, one document a chunk, is checked and scanned where it lies; several in a chunk are
  * split first.
  *
  * Writing: one chunk for each event; an unchanged event is the bytes that it came in.
@@ -34,7 +34,9 @@ import {
   type Transform,
 } from '../../sdk/index.ts';
 import { FORMAT_CODES } from './errors.ts';
-import { documents, lines, type Splitter } from './json-split.ts';
+import { documentsOf, isSpace, lines, type Splitter, type Stream } from './json-split.ts';
+import { Pending } from './pending.ts';
+import { refuseTooLong } from './refuse.ts';
 
 const NAME = 'tenzir.json';
 const NONE: ReadonlySet<number> = new Set();
@@ -52,17 +54,19 @@ interface ReaderSettings {
   readonly separator: string | undefined;
 }
 
-/** Chunks to documents; the part after the last complete document of a stream waits in `rest`. */
+/** Chunks to documents. */
 class JsonReader implements Transform {
   private readonly context: StageContext;
   private readonly settings: ReaderSettings;
   private readonly split: Splitter;
-  private rest: Uint8Array = new Uint8Array(0);
+  private readonly bytes: Stream;
+  private readonly pending = new Pending();
 
   constructor(context: StageContext, settings: ReaderSettings) {
     this.context = context;
     this.settings = settings;
     this.split = settings.split;
+    this.bytes = settings.split.stream();
   }
 
   process(batch: Batch, out: Output): void | Promise<void> {
@@ -91,27 +95,37 @@ class JsonReader implements Transform {
   }
 
   private async stream(pieces: readonly Uint8Array[], isEnd: boolean, out: Output): Promise<void> {
-    const bytes = Buffer.concat([this.rest, ...pieces]);
+    let mayEnd = isEnd;
+    for (const piece of pieces) if (this.bytes.mayEnd(this.pending.add(piece))) mayEnd = true;
+    if (!mayEnd && !this.pending.hasDoubled) return;
+    const bytes = this.pending.take();
     const spans: number[] = [];
     const refused: Uint8Array[] = [];
-    const done = this.split.stream(
+    const done = this.bytes.take(
       bytes,
       isEnd,
       (start, end) => spans.push(start, end - start),
-      (start, end) => refused.push(bytes.subarray(start, end)),
+      (start, end) => {
+        if (end > start) refused.push(bytes.subarray(start, end));
+        else this.warnMalformed('a list lacks a comma, an element or its end');
+      },
     );
-    this.rest = Uint8Array.from(bytes.subarray(done));
+    const tooLong = this.pending.keep(bytes.subarray(done));
     const store = new ByteStore({ bytes, spans: Uint32Array.from(spans), count: spans.length / 2 });
     const batch = ChunkBatch.of(store);
-    if (spans.length > 0) await this.emit(batch, out);
+    if (spans.length > 0) await this.emit(batch, out, false);
     batch.release();
-    const bad = ChunkBatch.fromChunks(refused);
+    const bad = ChunkBatch.fromChunks([...refused, ...(tooLong ? [tooLong] : [])]);
     refused.forEach((piece, row) => this.refuse(bad, row, piece, 0, piece.length));
+    if (tooLong) {
+      this.bytes.skipped();
+      refuseTooLong(this.context, bad, refused.length, 'document');
+    }
     bad.release();
   }
 
   /** Splits each row, keeps what is a valid object, sends the rest to the dead letters. */
-  private async emit(chunks: ChunkBatch, out: Output): Promise<void> {
+  private async emit(chunks: ChunkBatch, out: Output, takesLists = this.settings.takesLists): Promise<void> {
     const spans: number[] = [];
     const origins: number[] = [];
     const { store } = chunks;
@@ -134,8 +148,7 @@ class JsonReader implements Transform {
     const derived = store.derive(Uint32Array.from(spans), spans.length / 2, Uint32Array.from(origins));
     const { columns, defects } = scanDocuments(derived, this.context.paths);
     const bad = new Set(defects.map(({ row }) => row));
-    const hasList = this.settings.takesLists && this.hasList(derived);
-    if (hasList) await this.emitElements(derived, bad, out);
+    if (takesLists && this.hasList(derived)) await this.emitElements(derived, bad, out);
     else await this.emitObjects(derived, columns, bad, out);
     derived.release();
   }
@@ -201,12 +214,12 @@ class JsonReader implements Transform {
     const position = placeIn(batch, row, bytes, start) + defect.position;
     const message = `malformed JSON at byte ${position}: ${defect.reason}`;
     this.context.deadLetter(batch, row, { code: FORMAT_CODES.malformedJson, message, position });
-    this.context.warn({
-      code: FORMAT_CODES.malformedJson,
-      message: 'malformed JSON',
-      notes: [message],
-      span: this.context.span,
-    });
+    this.warnMalformed(message);
+  }
+
+  private warnMalformed(note: string): void {
+    const { span } = this.context;
+    this.context.warn({ code: FORMAT_CODES.malformedJson, message: 'malformed JSON', notes: [note], span });
   }
 
   private refuseShape(batch: ChunkBatch, row: number): void {
@@ -218,7 +231,10 @@ class JsonReader implements Transform {
       code,
       message: isList ? 'top-level JSON array' : message,
       notes: [message],
-      ...(isList && { hints: ['`read_json arrays_of_objects=true` gives an event for each object of it'] }),
+      ...(isList &&
+        !this.settings.takesLists && {
+          hints: ['`read_json arrays_of_objects=true` gives an event for each object of it'],
+        }),
       span: this.context.span,
     });
   }
@@ -238,7 +254,7 @@ function piecesOf(chunks: ChunkBatch): readonly Uint8Array[] {
 function firstByte(store: ByteStore, row: number): number {
   let at = store.spans[2 * row]!;
   const end = at + store.spans[2 * row + 1]!;
-  while (at < end && store.bytes[at]! <= 0x20) at++;
+  while (at < end && isSpace(store.bytes[at]!)) at++;
   return at < end ? store.bytes[at]! : -1;
 }
 
@@ -246,7 +262,7 @@ function firstByte(store: ByteStore, row: number): number {
 function elementsOf(bytes: Uint8Array, start: number, end: number, found: (start: number, end: number) => void): void {
   let at = bytes.indexOf(OPEN_LIST, start) + 1;
   for (;;) {
-    while (bytes[at]! <= 0x20 || bytes[at] === COMMA) at++;
+    while (isSpace(bytes[at]!) || bytes[at] === COMMA) at++;
     if (bytes[at] === CLOSE_LIST) return;
     const next = documentEnd(bytes, at, end)!;
     found(next.start, next.end);
@@ -301,7 +317,7 @@ export const readJson = defineOperator({
   validate: refuseSchemas,
   create: (args, context) =>
     new JsonReader(context, {
-      split: documents,
+      split: documentsOf(args.arrays_of_objects),
       reading: { infers: !args.raw, merges: args.merge },
       takesLists: args.arrays_of_objects,
       separator: args.unflatten_separator,

@@ -9,7 +9,17 @@
  */
 import type { Column, EventBatch, Value } from '../../data/index.ts';
 import type { CallContext, CallExpr, Expr, FieldExpr } from '../../sdk/index.ts';
-import { aggregateOf, argumentsOf, callOf, formatOf, indexOf, type Items, listOf, memberOf, recordOf } from './access.ts';
+import {
+  aggregateOf,
+  argumentsOf,
+  callOf,
+  formatOf,
+  indexOf,
+  type Items,
+  listOf,
+  memberOf,
+  recordOf,
+} from './access.ts';
 import { type Interpreter, type InterpreterHost, warningOf } from './interpreter.ts';
 import { between, binary, isTrue, logical, negate, not, plus } from './operations.ts';
 
