@@ -61,6 +61,22 @@ function encodeProducer(bytes: Buffer, at: number, producer: StoredProducer): nu
   return p;
 }
 
+/** True when the counts and lengths add up to the bytes. */
+export function isCheckpoint(checkpoint: Uint8Array): boolean {
+  const bytes = asBuffer(checkpoint);
+  let p = 4;
+  let partitions = bytes.length < 4 ? 0 : bytes.readUInt32BE(0);
+  for (; partitions > 0 && p + PARTITION_BYTES <= bytes.length; partitions--) {
+    let producers = bytes.readUInt32BE(p + 28);
+    p += PARTITION_BYTES;
+    for (; producers > 0 && p + PRODUCER_BYTES <= bytes.length; producers--) {
+      p += PRODUCER_BYTES + bytes.readUInt8(p + 14) * BATCH_BYTES;
+    }
+    if (producers > 0) return false;
+  }
+  return partitions === 0 && p === bytes.length;
+}
+
 export function decodeCheckpoint(checkpoint: Uint8Array): StoredPartition[] {
   const bytes = asBuffer(checkpoint);
   let p = 4;

@@ -96,4 +96,10 @@ export const logErrors = defineErrors({
     exit: 1,
     help: 'Start the version of Millrace that wrote it, or begin with another data directory.',
   },
+  unreadableState: {
+    code: 'MR5015',
+    text: 'the stored state of {table} {key} cannot be read',
+    exit: 1,
+    help: 'Its bytes are what was written, so another program or version wrote them. Start the version that did.',
+  },
 });

@@ -82,7 +82,9 @@ export function readDirectory(file: File): { readonly directory: Directory; read
 
 /** Entries as the footer has them; undefined when they do not match their crc. */
 export function readEntries(row: Row, file: File): Entries | undefined {
-  const bytes = Buffer.allocUnsafeSlow(row.entriesCount * ENTRY_BYTES);
+  const length = row.entriesCount * ENTRY_BYTES;
+  if (row.entriesPosition < 0 || row.entriesPosition + length > file.size()) return undefined;
+  const bytes = Buffer.allocUnsafeSlow(length);
   if (file.read(bytes, 0, bytes.length, row.entriesPosition) !== bytes.length) return undefined;
   return crc32c(bytes) === row.entriesCrc ? Entries.of(bytes) : undefined;
 }

@@ -27,6 +27,7 @@
 import { assert } from '../base/index.ts';
 import { crc32c } from '../wire/records/index.ts';
 import { asBuffer, readInt64, writeInt64 } from './bytes.ts';
+import { isCheckpoint } from './checkpoint.ts';
 import type { Staging } from './staging.ts';
 
 export const FILE_HEADER_BYTES = 32;
@@ -196,6 +197,35 @@ export function decodeFrameHead(bytes: Uint8Array, fileSequence: number, positio
 export function isFrameIntact(head: Uint8Array): boolean {
   const buffer = asBuffer(head);
   return buffer.readUInt32BE(4) === crc32c(buffer.subarray(8));
+}
+
+/** Why the table of a frame whose crc matches is none of ours; undefined when it is one. */
+export function tableDefect(frame: Uint8Array, { bodyBytes, entries, headBytes }: FrameHead): string | undefined {
+  const buffer = asBuffer(frame);
+  let p = FRAME_HEAD_BYTES;
+  let bodies = 0;
+  /** Behind a block; beyond the table when it does not fit. */
+  const behindBlock = (at: number, canBeMissing: boolean): number => {
+    if (at + 4 > headBytes) return Number.POSITIVE_INFINITY;
+    const length = buffer.readInt32BE(at);
+    return length < 0 ? (canBeMissing ? at + 4 : Number.POSITIVE_INFINITY) : at + 4 + length;
+  };
+  for (let i = 0; i < entries; i++) {
+    const kind = p < headBytes ? buffer[p] : undefined;
+    if (kind === APPEND || kind === PRODUCED) {
+      const end = p + (kind === PRODUCED ? PRODUCED_BYTES : APPEND_BYTES);
+      if (end <= headBytes) bodies += buffer.readUInt32BE(p + 17);
+      p = end;
+    } else if (kind === STATE) p = behindBlock(behindBlock(behindBlock(p + 1, false), false), true);
+    else if (kind === CHECKPOINT) {
+      const end = behindBlock(p + 1, false);
+      if (end > headBytes || !isCheckpoint(buffer.subarray(p + 5, end)))
+        return `entry ${i} is a checkpoint that cannot be read`;
+      p = end;
+    } else return `entry ${i} is of kind ${kind}`;
+    if (p > headBytes) return `entry ${i} is longer than the table`;
+  }
+  return p === headBytes && bodies === bodyBytes ? undefined : 'the entries do not add up to the frame';
 }
 
 /** Entries of an intact frame. */

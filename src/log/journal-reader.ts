@@ -24,6 +24,7 @@ import {
   type FrameEntry,
   type FrameHead,
   isFrameIntact,
+  tableDefect,
 } from './frame.ts';
 
 const NAME = /^(\d{10})\.mrj$/;
@@ -154,7 +155,9 @@ export function walkFrom(
     const head = decodeFrameHead(reader.read(at, FRAME_HEAD_BYTES), sequence, at);
     if (!head) return { end: at, defect: 'no frame begins here' };
     if (at + head.totalBytes > limit) return { end: at, defect: 'the frame is longer than the file' };
-    if (!isFrameIntact(reader.read(at, head.headBytes))) return { end: at, defect: 'the table’s crc does not match' };
+    const table = reader.read(at, head.headBytes);
+    const defect = isFrameIntact(table) ? tableDefect(table, head) : 'the table’s crc does not match';
+    if (defect !== undefined) return { end: at, defect };
     if (lsn >= 0 && head.lsn !== lsn + 1) return { end: at, defect: 'the lsn does not follow' };
     ({ lsn } = head);
     frames.push({ position: at, head });

@@ -9,6 +9,7 @@
  */
 import type { Row } from './directory.ts';
 import { Entries, firstThat } from './entries.ts';
+import { logErrors } from './errors.ts';
 import type { FileIndex, Span } from './file-index.ts';
 import type { IndexCache } from './index-cache.ts';
 import type { Partition } from './partition.ts';
@@ -26,9 +27,9 @@ export class Places {
 
   /** Number of the file that holds `offset`, or that is the next with records behind it; undefined at the synced end. */
   fileAt(partition: Partition, offset: number, from = 0): number | undefined {
-    if (offset >= partition.syncedEnd) return undefined;
-    // Most readers ask for the newest, or for what follows what they had.
     const newest = this.files.length - 1;
+    if (offset >= partition.syncedEnd || from > newest) return undefined;
+    // Most readers ask for the newest, or for what follows what they had.
     if (this.beginOf(partition, newest) <= offset) return newest;
     if (from > 0 && this.endOf(partition, from) > offset) return from;
     return firstThat(from, newest, i => this.endOf(partition, i) > offset);
@@ -42,6 +43,15 @@ export class Places {
     return row && row.entriesCount > 0 ? row : undefined;
   }
 
+  /** Of a file that `fileAt` has named. */
+  shareOf(partition: Partition, i: number): Span {
+    const span = this.spanOf(partition, i);
+    if (span) return span;
+    const { endPosition: position, path: file } = this.files[i]!;
+    const reason = `it says of partition number ${partition.id} what other files do not`;
+    throw logErrors.damaged({ file, position, reason, lost: 'what it holds cannot be served' });
+  }
+
   entriesOf(partition: Partition, i: number): Entries {
     const file = this.files[i]!;
     if (isActive(file)) return file.parts?.get(partition.id)?.entries ?? NOTHING;
@@ -53,7 +63,7 @@ export class Places {
   *spans(partition: Partition): IterableIterator<readonly [number, Span]> {
     let i = this.fileAt(partition, partition.startOffset);
     while (i !== undefined) {
-      const span = this.spanOf(partition, i)!;
+      const span = this.shareOf(partition, i);
       yield [i, span];
       i = this.fileAt(partition, span.end, i + 1);
     }
@@ -74,7 +84,7 @@ export class Places {
   sizeOf(partition: Partition): number {
     const first = this.fileAt(partition, partition.startOffset);
     if (first === undefined) return 0;
-    return partition.appendedBytes - this.spanOf(partition, first)!.before.bytes;
+    return partition.appendedBytes - this.shareOf(partition, first).before.bytes;
   }
 
   /** True when no partition that still exists needs anything of the sealed file. */

@@ -124,7 +124,7 @@ export class Reads {
   offsetForTime(partition: Partition, timestampMs: number): TimedOffset | undefined {
     let i = this.firstFileForTime(partition, timestampMs);
     while (i !== undefined) {
-      const span = this.places.spanOf(partition, i)!;
+      const span = this.places.shareOf(partition, i);
       const found = span.newest >= timestampMs ? this.inFile(partition, i, timestampMs) : undefined;
       if (found) return found;
       i = this.places.fileAt(partition, span.end, i + 1);
@@ -164,7 +164,7 @@ export class Reads {
   private firstFileForTime(partition: Partition, timestampMs: number): number | undefined {
     const { places } = this;
     const first = places.fileAt(partition, partition.startOffset);
-    if (first === undefined || places.spanOf(partition, first)!.before.newest >= timestampMs) return first;
+    if (first === undefined || places.shareOf(partition, first).before.newest >= timestampMs) return first;
     return places.fileForTime(partition, timestampMs, first);
   }
 

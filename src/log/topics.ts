@@ -125,8 +125,7 @@ export class Topics {
   /** Fills itself from the state tables. */
   restore(): void {
     for (const [key, value] of this.states.entries(TOPICS)) {
-      const [namespace, name] = JSON.parse(key) as [string, string];
-      const { configs, id, partitions } = JSON.parse(text(value)) as StoredTopic;
+      const { configs, id, name, namespace, partitions } = readTopic(key, text(value));
       const topic = new Topic(namespace, name, id, new Map(Object.entries(configs)));
       partitions.forEach((number, index) => topic.partitions.push(new Partition(number, topic, index)));
       this.register(topic);
@@ -188,6 +187,21 @@ function stored(
     configs: Object.fromEntries(configs),
   };
   return { table: TOPICS, key: nameKey(topic.namespace, topic.name), value: Buffer.from(JSON.stringify(value)) };
+}
+
+function readTopic(key: string, value: string): StoredTopic & { readonly namespace: string; readonly name: string } {
+  try {
+    const [namespace, name] = JSON.parse(key) as [string, string];
+    const { configs, id, partitions } = JSON.parse(value) as StoredTopic;
+    const isRight =
+      [namespace, name, id].every(part => typeof part === 'string') &&
+      partitions.every(number => Number.isSafeInteger(number) && number > 0) &&
+      Object.values(configs).every(config => typeof config === 'string');
+    if (isRight) return { configs, id, name, namespace, partitions };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  throw logErrors.unreadableState({ table: TOPICS, key });
 }
 
 function nameKey(namespace: string, name: string): string {
