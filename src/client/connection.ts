@@ -104,6 +104,8 @@ const SOFTWARE = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1' 
 const API_VERSIONS_VERSION = 3;
 const TOO_HIGH = errorCode('UNSUPPORTED_VERSION');
 const CORRELATION_BYTES = 4;
+/** Elements of arrays in one answer: the metadata of some 500,000 partitions. */
+const ANSWER_ELEMENTS_MAX = 4_000_000;
 
 export class BrokerConnection {
   readonly address: Address;
@@ -393,7 +395,7 @@ export class BrokerConnection {
   }
 
   private answer(frame: Uint8Array, owner: Slab | undefined): void {
-    const reader = new Reader(frame);
+    const reader = new Reader(frame, ANSWER_ELEMENTS_MAX);
     const request = this.open[0];
     if (frame.length < CORRELATION_BYTES || request?.correlationId !== reader.int32()) {
       owner?.release();

@@ -58,4 +58,11 @@ export const wireErrors = defineErrors({
     kafka: 10,
     help: 'Raise max.message.bytes of the topic, or make the batches of the producer smaller.',
   },
+  cannotEncode: {
+    code: 'MR4009',
+    text: 'a message cannot be written: {reason}',
+    retry: 'no',
+    kafka: 42,
+    help: 'Shorten the name or text that is too long for this version of the protocol, or use a newer version of the API.',
+  },
 });

@@ -7,21 +7,30 @@
  *   uvarint                         LEB128, at most 5 bytes
  *
  * Invariants
- * I1 nothing is read beyond the frame, and nothing is allocated for a length or count that the frame cannot hold.
+ * I1 nothing is read beyond the frame, and nothing is allocated for a length or count that the frame cannot hold. So what a
+ *    message takes in memory is at most a constant times its frame, and for elements of arrays, which may take sixty times
+ *    their bytes, no more than `elementsMax` of them.
  * I2 64-bit integers beyond 2^53 are refused: no real offset, time or id is there, and numbers stay exact.
  */
 import { wireErrors } from './errors.ts';
+
+/** More than any client asks for in one request; about 100 MB of objects at most. */
+const ELEMENTS_MAX = 1_000_000;
 
 export class Reader {
   private readonly buffer: Buffer;
   private readonly view: DataView;
   private readonly length: number;
+  private readonly elementsMax: number;
+  private elements = 0;
   position = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** `elementsMax` bounds the elements of all arrays of the message together. */
+  constructor(bytes: Uint8Array, elementsMax: number = ELEMENTS_MAX) {
     this.buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.length = bytes.byteLength;
+    this.elementsMax = elementsMax;
   }
 
   get remaining(): number {
@@ -103,6 +112,8 @@ export class Reader {
   count(isCompact: boolean): number {
     const count = isCompact ? this.uvarint() - 1 : this.int32();
     if (count < -1 || count > this.remaining) this.fail(`count ${count} does not fit the frame`);
+    if (count > 0 && (this.elements += count) > this.elementsMax)
+      this.fail(`more than ${this.elementsMax} elements in one message`);
     return count;
   }
 

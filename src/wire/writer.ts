@@ -3,13 +3,17 @@
  * given, so that a fetched batch travels from file or arena to socket without being copied.
  *
  * Invariants
- * I1 `finish` gives all bytes in order; views handed in must not change before the pieces were sent.
+ * I1 what is written reads back as it was, or the writer throws MR4009; numbers are the caller's to keep in range.
+ * I2 `finish` gives all bytes in order; views handed in must not change before the pieces were sent.
  */
+import { wireErrors } from './errors.ts';
 import type { Records } from './types.ts';
 
 const CHUNK_BYTES = 512;
 /** Record data up to this size is cheaper to copy than to send as a piece of its own. */
 const COPY_BYTES_MAX = 1_024;
+/** Of strings in versions that are not flexible: their length has 16 bits. */
+const STRING_BYTES_MAX = 0x7fff;
 
 export class Writer {
   private buffer: Buffer;
@@ -94,6 +98,7 @@ export class Writer {
     }
     const length = Buffer.byteLength(value);
     if (isCompact) this.uvarint(length + 1);
+    else if (length > STRING_BYTES_MAX) throw wireErrors.cannotEncode({ reason: `a string of ${length} bytes` });
     else this.int16(length);
     const at = this.reserve(length);
     this.buffer.write(value, at, length, 'utf8');

@@ -2,12 +2,13 @@
  * Codecs of record batches, both ways. Every output is bounded: a batch may inflate to `INFLATED_BYTES_MAX` unless the
  * caller allows less.
  */
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { messageOf } from '../../base/index.ts';
+import { constants, gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { MillraceError, messageOf } from '../../base/index.ts';
 import { wireErrors } from '../errors.ts';
 import { Inflated } from './inflated.ts';
 import { compressLz4, decompressLz4 } from './lz4.ts';
 import { compressSnappy, decompressSnappy } from './snappy.ts';
+import { decompressZstd } from './zstd.ts';
 
 export const INFLATED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -34,7 +35,7 @@ export function compress(codec: number, bytes: Uint8Array): Uint8Array {
 
 export function decompress(codec: number, bytes: Uint8Array, max: number = INFLATED_BYTES_MAX): Uint8Array {
   if (codec === GZIP) return guarded('gzip', () => gunzipSync(bytes, { maxOutputLength: max }));
-  if (codec === ZSTD) return guarded('zstd', () => zstdDecompressSync(bytes, { maxOutputLength: max }));
+  if (codec === ZSTD) return guarded('zstd', () => decompressZstd(bytes, max));
   if (codec !== SNAPPY && codec !== LZ4)
     throw wireErrors.decompression({ codec: String(codec), reason: 'no such codec' });
   const out = new Inflated(codec === SNAPPY ? 'snappy' : 'lz4', bytes.length * 3, max);
@@ -47,6 +48,7 @@ function guarded(codec: string, run: () => Uint8Array): Uint8Array {
   try {
     return run();
   } catch (error) {
+    if (error instanceof MillraceError) throw error;
     throw wireErrors.decompression({ codec, reason: messageOf(error) }, error);
   }
 }

@@ -12,6 +12,7 @@ import type { Inflated } from './inflated.ts';
 
 const MAGIC = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00);
 const STREAM_HEADER_BYTES = 16;
+const INFLATION_MAX = 22;
 
 export function compressSnappy(bytes: Uint8Array): Uint8Array {
   const { compress } = createRequire(import.meta.url)('snappyjs') as { compress(bytes: Uint8Array): Uint8Array };
@@ -26,7 +27,7 @@ export function decompressSnappy(bytes: Uint8Array, out: Inflated): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let p = 0;
   while (p < bytes.length) {
-    if (isStream(bytes, p)) p += STREAM_HEADER_BYTES;
+    while (isStream(bytes, p)) p += STREAM_HEADER_BYTES;
     if (p === bytes.length) return;
     if (p + 4 > bytes.length) out.fail('the stream ends inside a length');
     const length = view.getInt32(p);
@@ -51,6 +52,8 @@ function block(bytes: Uint8Array, start: number, end: number, out: Inflated): vo
     if (byte < 0x80) break;
   }
   const from = out.length;
+  // A copy makes 64 bytes of 3 at most: what promises more is refused before anything is made for it.
+  if (length > (end - p) * INFLATION_MAX) out.fail(`a block of ${end - p} bytes cannot hold ${length}`);
   out.expect(length);
   while (p < end) {
     const tag = bytes[p++]!;

@@ -14,6 +14,7 @@
  * I1 nothing is read beyond the bytes given; a length that does not fit is a defect, never an allocation.
  */
 import { crc32c } from './crc.ts';
+import { recordsDefect } from './structure.ts';
 
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes in front of `batchLength`'s end: base offset and the length itself. */
@@ -172,7 +173,10 @@ export interface BatchDefect {
   readonly reason: string;
 }
 
-/** Checks the one batch that `bytes` must hold, as a broker does before it stores it. */
+/**
+ * Checks the one batch that `bytes` must hold, as a broker does before it stores it. Of compressed records only the crc
+ * is checked: they are not inflated for it, and who reads them finds what is wrong with them.
+ */
 export function validateBatch(bytes: Uint8Array, header = new BatchHeader(bytes)): BatchDefect | undefined {
   const corrupt = (reason: string): BatchDefect => ({ error: 'CORRUPT_MESSAGE', reason });
   const invalid = (reason: string): BatchDefect => ({ error: 'INVALID_RECORD', reason });
@@ -195,5 +199,11 @@ export function validateBatch(bytes: Uint8Array, header = new BatchHeader(bytes)
   if (header.producerId >= 0 && (header.producerEpoch < 0 || header.baseSequence < 0)) {
     return invalid('a producer id without epoch and sequence');
   }
-  return undefined;
+  if (!Number.isSafeInteger(header.producerId)) return invalid('a producer id beyond 2^53');
+  if (!Number.isSafeInteger(header.baseTimestamp) || !Number.isSafeInteger(header.maxTimestamp)) {
+    return { error: 'INVALID_TIMESTAMP', reason: 'a timestamp beyond 2^53' };
+  }
+  if (header.codec !== CODEC.none) return undefined;
+  const defect = recordsDefect(bytes, BATCH_HEADER_BYTES, bytes.length, header.recordCount);
+  return defect === undefined ? undefined : invalid(defect);
 }

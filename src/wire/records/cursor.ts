@@ -8,6 +8,8 @@
  * Invariants
  * I1 every length is checked against the record's end, the record's against the batch's; what does not fit throws
  *    MR4003, and nothing was allocated for it.
+ * I2 as many records are given as the header says, their offsets ascend within the batch, and nothing is left over:
+ *    a header that lies about its records is told, not believed.
  */
 import { decompress } from '../compression/index.ts';
 import { wireErrors } from '../errors.ts';
@@ -31,6 +33,7 @@ export class RecordCursor {
   private end = 0;
   private remaining = 0;
   private baseOffset = 0;
+  private lastOffset = 0;
   private baseTimestamp = 0;
   private appendTime = -1;
   private readonly varint = new VarintReader();
@@ -43,7 +46,10 @@ export class RecordCursor {
     this.baseOffset = header.baseOffset;
     this.baseTimestamp = header.baseTimestamp;
     this.appendTime = (header.attributes & ATTRIBUTE.logAppendTime) !== 0 ? header.maxTimestamp : -1;
+    this.lastOffset = header.lastOffset;
+    this.offset = this.baseOffset - 1;
     this.remaining = header.recordCount;
+    if (this.remaining < 0) this.fail(`a count of ${this.remaining} records`);
     const body = batch.subarray(BATCH_HEADER_BYTES, header.sizeBytes);
     if (header.codec === CODEC.none) {
       this.bytes = batch;
@@ -59,7 +65,10 @@ export class RecordCursor {
 
   /** False behind the last record. */
   advance(): boolean {
-    if (this.remaining === 0) return false;
+    if (this.remaining === 0) {
+      if (this.next !== this.end) this.fail('bytes left over behind the last record');
+      return false;
+    }
     this.remaining--;
     let p = this.number(this.next, this.end);
     const end = p + this.varint.value;
@@ -68,7 +77,9 @@ export class RecordCursor {
     p = this.number(p + 1, end);
     this.timestamp = this.appendTime >= 0 ? this.appendTime : this.baseTimestamp + this.varint.value;
     p = this.number(p, end);
-    this.offset = this.baseOffset + this.varint.value;
+    const offset = this.baseOffset + this.varint.value;
+    if (offset <= this.offset || offset > this.lastOffset) this.fail('offsets out of order');
+    this.offset = offset;
     p = this.number(p, end);
     this.keyLength = this.varint.value;
     this.keyStart = p;
@@ -110,6 +121,7 @@ export class RecordCursor {
       p = this.skip(p, this.next);
       list.push([name, valueLength < 0 ? null : this.bytes.subarray(valueFrom, p)]);
     }
+    if (p !== this.next) this.fail('bytes left over behind the headers');
     return list;
   }
 

@@ -30,9 +30,25 @@ export class VarintReader {
   /** Position behind the varint at `at`, or -1 when the bytes end or it is longer than ten bytes. */
   read(bytes: Uint8Array, at: number, end: number): number {
     let raw = 0;
-    let scale = 1;
     let p = at;
-    for (let i = 0; i < 10; i++) {
+    // Up to four bytes are 28 bits: nearly all, and integers.
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (p >= end) return -1;
+      const byte = bytes[p++]!;
+      raw |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.value = (raw >>> 1) ^ -(raw & 1);
+        return p;
+      }
+    }
+    return this.readLong(bytes, p, end, raw);
+  }
+
+  private readLong(bytes: Uint8Array, at: number, end: number, low: number): number {
+    let raw = low;
+    let scale = 2 ** 28;
+    let p = at;
+    for (let i = 4; i < 10; i++) {
       if (p >= end) return -1;
       const byte = bytes[p++]!;
       raw += (byte & 0x7f) * scale;

@@ -8,12 +8,12 @@ export type Message = Record<string, unknown>;
 
 const INT64_MAX = 2 ** 63;
 
-function isIn(field: FieldDefinition, version: number): boolean {
+export function isIn(field: FieldDefinition, version: number): boolean {
   return version >= (field.since ?? 0) && version <= (field.until ?? Number.POSITIVE_INFINITY);
 }
 
 /** What a reader assumes where a version lacks the field. */
-function defaultOf(field: FieldDefinition): unknown {
+export function defaultOf(field: FieldDefinition): unknown {
   if (field.default !== undefined) return field.default;
   switch (field.type) {
     case 'bool':
