@@ -25,6 +25,12 @@ process.stdout.write(`SEED=${seed}\n`);
 const judges = new Map(JARS.map(jar => [jar, new Judge(jar)]));
 after(() => Promise.all([...judges.values()].map(judge => judge.close())));
 
+/** Versions that came after the newest jar. */
+const UNJUDGED: Readonly<Record<string, readonly number[]>> = {
+  DescribeLogDirsRequest: [5],
+  DescribeLogDirsResponse: [5],
+};
+
 /** It reads a tagged field that came later as unknown, and its JSON is silent about it. */
 const LACKS_A_TAG: ReadonlySet<string> = new Set(['clients-2.8.2 ApiVersionsResponse']);
 
@@ -61,9 +67,11 @@ async function exchange(
 
 for (const body of bodies) {
   test(`${body.name}, ${RUNS} of each version and jar`, async () => {
-    let judged = 0;
+    const unjudged: number[] = [];
     for (let version = body.versions[0]; version <= body.versions[1]; version++) {
-      for (const jar of fitJudges(body.name, version)) {
+      const jars = fitJudges(body.name, version);
+      if (jars.length === 0) unjudged.push(version);
+      for (const jar of jars) {
         const random = fc.tuple(headers(body, version), messages(body.fields, version));
         const property = fc.asyncProperty(random, pair => exchange(jar, body, version, pair));
         try {
@@ -71,10 +79,9 @@ for (const body of bodies) {
         } catch (error) {
           throw new Error(`version ${version}, ${jar}`, { cause: error });
         }
-        judged++;
       }
     }
-    assert.ok(judged > 0);
+    assert.deepEqual(unjudged, UNJUDGED[body.name] ?? [], 'versions that no jar has judged');
   });
 }
 
