@@ -43,7 +43,7 @@ async function tests(name: string, patterns: readonly string[], options: readonl
   const { code, output } = await run(process.execPath, [
     '--test',
     '--test-reporter=tap',
-    '--test-timeout=60000',
+    '--test-timeout=180000',
     ...options,
     ...files,
   ]);

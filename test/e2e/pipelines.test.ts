@@ -56,7 +56,7 @@ async function produce(app: App, topic: string, values: readonly string[]): Prom
 }
 
 async function until(check: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1_200; i++) {
     if (check()) return;
     await new Promise(resolve => setTimeout(resolve, 25));
   }
@@ -167,7 +167,8 @@ test('a refused token pauses the endpoint and loses nothing', async t => {
   t.after(() => app.stop(100, () => undefined));
   for (const receiver of list) receiver.fault = 'forbidden';
   await produce(app, 'ocsf-events', events(0, 60));
-  await until(() => app.reports()[0]!.health.every(({ isUp }) => !isUp), 'both endpoints are down');
+  const health = (): readonly { readonly isUp: boolean }[] => app.reports()[0]!.health;
+  await until(() => health().length === 2 && health().every(({ isUp }) => !isUp), 'both endpoints are down');
   assert.match(app.reports()[0]!.health[0]!.reason ?? '', /403: Invalid token/);
   assert.equal(app.reports()[0]!.deadLetters, 0);
   for (const receiver of list) receiver.fault = 'none';

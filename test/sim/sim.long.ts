@@ -1,8 +1,9 @@
-/** A minute of simulated runs with fresh seeds; a failure prints its seed. */
+/** A minute of simulated runs with fresh seeds, a failure prints its seed; and bugs planted on purpose, which must be found. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PLANTS, violationsOf } from './plants.ts';
 
 const SECONDS = 60;
 
@@ -13,3 +14,13 @@ test(`${SECONDS} s of fresh seeds violate nothing`, () => {
   });
   assert.equal(status, 0);
 });
+
+for (const [what, expected, plant] of PLANTS) {
+  test(`planted: ${what} is found`, async () => {
+    const found = await violationsOf(expected, plant);
+    assert.ok(
+      found.some(violation => expected.test(violation)),
+      found.slice(0, 5).join('\n'),
+    );
+  });
+}

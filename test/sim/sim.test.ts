@@ -1,11 +1,9 @@
-/** A few simulated runs, and proof that the checks see what they are for: bugs planted on purpose. */
+/** A few simulated runs; `sim.long.ts` has the many, and the proof that the checks see what they are for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimDisk } from '../../src/testing/sim/disk.ts';
-import { BatchHeader } from '../../src/wire/records/index.ts';
-import { type Plant, runScenario } from './scenario.ts';
+import { runScenario } from './scenario.ts';
 
-for (const seed of [1, 2, 3]) {
+for (const seed of [1, 2]) {
   test(`seed ${seed}: nothing acknowledged is lost, doubled or out of order, and everything is copied`, async () => {
     const { acknowledged, copied, violations } = await runScenario({ seed, faultMs: 8_000 });
     assert.deepEqual(violations, []);
@@ -22,75 +20,3 @@ test('a seed gives the same run each time', async () => {
   const { trace } = await runScenario({ seed: 10, faultMs: 5_000 });
   assert.notEqual(trace, first.trace);
 });
-
-/** A disk that says it has synced and has not. */
-class LyingDisk extends SimDisk {
-  override open(...args: Parameters<SimDisk['open']>): ReturnType<SimDisk['open']> {
-    const file = super.open(...args);
-    file.sync = () => undefined;
-    return file;
-  }
-}
-
-const PLANTS: readonly (readonly [string, RegExp, Plant])[] = [
-  ['a disk whose sync does nothing', /^I[13]: /, { disk: () => new LyingDisk() }],
-  [
-    'a broker that answers before the sync',
-    /^I1: .* is lost/,
-    {
-      broker: ({ log }) => {
-        const append = log.append.bind(log);
-        log.append = (partition, batch, ...rest) => {
-          append(partition, batch, ...rest).catch(() => undefined);
-          const { baseOffset } = new BatchHeader(batch);
-          return Promise.resolve({ baseOffset, logAppendTimeMs: -1, isDuplicate: false });
-        };
-      },
-    },
-  ],
-  ['a producer without sequences', /^I[12]: /, { producer: { isIdempotent: false } }],
-  [
-    'a group whose commits run ahead of what was delivered',
-    /^I5: .* was not copied/,
-    {
-      broker: ({ coordination }) => {
-        const store = coordination.store.bind(coordination);
-        coordination.store = (namespace, group, offsets) =>
-          store(
-            namespace,
-            group,
-            offsets.map(entry => ({ ...entry, offset: entry.offset + 3 })),
-          );
-      },
-    },
-  ],
-  [
-    'a group that forgets what was committed',
-    /^I4: /,
-    {
-      broker: ({ coordination }) => {
-        const store = coordination.store.bind(coordination);
-        coordination.store = (namespace, group, offsets) =>
-          store(
-            namespace,
-            group,
-            offsets.map(entry => ({ ...entry, offset: entry.offset % 50 })),
-          );
-      },
-    },
-  ],
-];
-
-for (const [what, expected, plant] of PLANTS) {
-  test(`planted: ${what} is found`, async () => {
-    const found: string[] = [];
-    // The rarest shows in one run of five: any change of timing shifts in which.
-    for (let seed = 1; seed <= 30 && !found.some(violation => expected.test(violation)); seed++) {
-      found.push(...(await runScenario({ seed, faultMs: 20_000, plant })).violations);
-    }
-    assert.ok(
-      found.some(violation => expected.test(violation)),
-      found.slice(0, 5).join('\n'),
-    );
-  });
-}
