@@ -4,7 +4,7 @@
  * Versions: 0 to 6.
  * Behaviour: state and members; in a stable group also the protocol, what members said of themselves and what they were
  *   assigned, as bytes that nobody reads here. An unknown group is "Dead" without an error, 69 from 6 on.
- * Not done: access control: who asks for authorised operations is told that all are.
+ * Not done: nothing.
  * Versions differ: authorised operations from 3, instance id from 4, error text from 6.
  */
 import { type GroupState, metadataFor } from '../../coordination/index.ts';

@@ -4,7 +4,7 @@
  * Versions: 0 to 2.
  * Behaviour: one broker, at the address that the listener advertises, which is its own controller. Who asks for controllers
  *   as endpoints of their own gets 114, for anything else 115.
- * Not done: access control: who asks for authorised operations is told that all are. No broker is ever fenced.
+ * Not done: no broker is ever fenced.
  * Versions differ: endpoint type from 1, fenced brokers from 2.
  */
 import { apis } from '../../wire/index.ts';
