@@ -40,8 +40,11 @@ export type Authenticate = (exchange: AuthenticationExchange) => Promise<number>
 /** What a mechanism sees of the connection: requests that go past those that wait for the proof. */
 export interface AuthenticationExchange {
   readonly broker: Address;
-  versionFor(api: ApiRange, cap?: number): number;
+  /** Whether broker and client have a version of the API in common. */
+  speaks(api: ApiRange): boolean;
   request<Q, QI, S, SI>(api: Api<Q, QI, S, SI>, message: QI, options?: { readonly cap?: number }): Promise<S>;
+  /** A message of a mechanism without a header, for brokers from before SaslAuthenticate; resolves with the broker's. */
+  token(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface ConnectionSettings {
@@ -85,6 +88,8 @@ interface Open {
   readonly apiName: string;
   readonly timeoutMs: number;
   settle(reader: Reader, owner: Slab | undefined): void;
+  /** In place of `settle`, for an answer without a header. */
+  settleToken?(frame: Uint8Array): void;
   fail(error: Error): void;
 }
 
@@ -368,9 +373,29 @@ export class BrokerConnection {
   private exchange(): AuthenticationExchange {
     return {
       broker: this.address,
-      versionFor: (api, cap) => this.versionFor(api, cap),
+      speaks: api => this.speaks(api),
       request: (api, message, options) => this.ask(api, message, { ...options, isPastHold: true }),
+      token: bytes => this.token(bytes),
     };
+  }
+
+  private token(bytes: Uint8Array): Promise<Uint8Array> {
+    if (this.failure) return Promise.reject(this.failure);
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(bytes.length);
+    return new Promise<Uint8Array>((resolve, reject) => {
+      this.open.push({
+        correlationId: 0,
+        apiName: 'a SASL token',
+        timeoutMs: this.settings.requestTimeoutMs,
+        settle: () => undefined,
+        // A copy: the frame may be a slab that is used again.
+        settleToken: frame => resolve(Uint8Array.from(frame)),
+        fail: reject,
+      });
+      if (this.open.length === 1) this.armDeadline();
+      this.connection.write([length, bytes]);
+    });
   }
 
   private pauseFor(ms: number): void {
@@ -397,6 +422,13 @@ export class BrokerConnection {
   private answer(frame: Uint8Array, owner: Slab | undefined): void {
     const reader = new Reader(frame, ANSWER_ELEMENTS_MAX);
     const request = this.open[0];
+    if (request?.settleToken) {
+      this.open.shift();
+      this.armDeadline();
+      request.settleToken(frame);
+      owner?.release();
+      return;
+    }
     if (frame.length < CORRELATION_BYTES || request?.correlationId !== reader.int32()) {
       owner?.release();
       this.fail(clientErrors.badAnswer({ broker: this.name, reason: 'an answer to nothing that was asked' }));

@@ -129,12 +129,6 @@ export const clientErrors = defineErrors({
     exit: 1,
     help: 'Retention was faster than the reader; raise retention or give the reader more room.',
   },
-  authenticationFailed: {
-    code: 'MR4216',
-    text: '{broker} refused our credentials: {reason}',
-    exit: 1,
-    help: 'Check user name, password or token, and that the broker offers the mechanism.',
-  },
 });
 
 /** What can be done about answers that trying again does not help. */

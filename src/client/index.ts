@@ -13,6 +13,8 @@ export { END, offsetFor, START } from './consumer/positions.ts';
 export { canPass, clientErrors } from './errors.ts';
 export { GROUP_DEFAULTS, GroupMember } from './group/member.ts';
 export { committedOffsets, commitOffsets, type GroupOffset } from './group/offsets.ts';
+export { saslAuthenticate, type SaslSettings } from './authenticator.ts';
+export { type Acl, type AclSearch, type ScramInfo, SecurityAdmin } from './security-admin.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
 export type { Acknowledge } from './producer/window.ts';
 export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster, parseAddress } from './properties.ts';

@@ -4,11 +4,13 @@
  */
 import type { Address, Arena, Io, MillraceError, TlsOptions } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
+import { mechanismNames } from '../sasl/index.ts';
 import { Cluster, type ClusterSettings } from './cluster.ts';
 import type { ResetPolicy } from './consumer/assignment.ts';
 import { CONSUMER_DEFAULTS, type ConsumerSettings } from './consumer/consumer.ts';
 import { clientErrors } from './errors.ts';
 import { GROUP_DEFAULTS } from './group/member.ts';
+import { authenticatorOf, OAUTH_NAMES, type SaslDraft } from './sasl-properties.ts';
 import { partitioners } from './partitioners.ts';
 import { PRODUCER_DEFAULTS, type ProducerSettings } from './producer/producer.ts';
 
@@ -34,6 +36,7 @@ interface Draft {
   };
   tls: Mutable<TlsOptions>;
   isTls: boolean;
+  sasl: SaslDraft;
 }
 
 /** Sets the property; returns why the value cannot be taken. */
@@ -70,7 +73,6 @@ function file(set: (draft: Draft, bytes: Uint8Array) => void): Setter {
   };
 }
 
-const later: Setter = () => 'SASL comes with a later version; use TLS client certificates or a plaintext listener';
 const accepted: Setter = () => undefined;
 
 const RESET: Readonly<Record<string, ResetPolicy>> = {
@@ -81,6 +83,21 @@ const RESET: Readonly<Record<string, ResetPolicy>> = {
   largest: 'latest',
   end: 'latest',
   error: 'error',
+};
+const PROTOCOLS = Object.fromEntries(
+  [
+    { name: 'plaintext', isTls: false, hasSasl: false },
+    { name: 'ssl', isTls: true, hasSasl: false },
+    { name: 'sasl_plaintext', isTls: false, hasSasl: true },
+    { name: 'sasl_ssl', isTls: true, hasSasl: true },
+  ].flatMap(({ name, ...protocol }) => [name, name.toUpperCase()].map(written => [written, protocol])),
+);
+const setMechanism: Setter = (draft, value) => {
+  if (!mechanismNames.includes(value)) return `it must be one of ${mechanismNames.join(', ')}`;
+  draft.sasl.mechanism = value;
+};
+const setPassphrase: Setter = (draft, value) => {
+  draft.tls.passphrase = value;
 };
 const CODECS = { none: 'none', gzip: 'gzip', snappy: 'snappy', lz4: 'lz4', zstd: 'zstd' } as const;
 const setCodec = chosen(CODECS, (draft, codec) => {
@@ -99,6 +116,15 @@ const setWait = whole((draft, ms) => {
   draft.consumer.maxWaitMs = ms;
 });
 
+const OAUTH_PROPERTIES = Object.fromEntries(
+  OAUTH_NAMES.map((name): [string, Setter] => [
+    name,
+    (draft, value) => {
+      draft.sasl.oauth.set(name, value);
+    },
+  ]),
+);
+
 const PROPERTIES: Readonly<Record<string, Setter>> = {
   'bootstrap.servers': (draft, value) => {
     const addresses = value.split(',').map(part => parseAddress(part.trim()));
@@ -114,8 +140,9 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'group.instance.id': (draft, value) => {
     draft.group.instanceId = value;
   },
-  'security.protocol': chosen({ plaintext: false, PLAINTEXT: false, ssl: true, SSL: true }, (draft, isTls) => {
+  'security.protocol': chosen(PROTOCOLS, (draft, { hasSasl, isTls }) => {
     draft.isTls = isTls;
+    draft.sasl.isOn = hasSasl;
   }),
   'ssl.ca.location': file((draft, bytes) => {
     draft.tls.ca = bytes;
@@ -126,9 +153,23 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'ssl.key.location': file((draft, bytes) => {
     draft.tls.key = bytes;
   }),
-  'ssl.key.password': (draft, value) => {
-    draft.tls.passphrase = value;
+  'ssl.ca.pem': (draft, value) => {
+    draft.tls.ca = value;
   },
+  'ssl.certificate.pem': (draft, value) => {
+    draft.tls.cert = value;
+  },
+  'ssl.key.pem': (draft, value) => {
+    draft.tls.key = value;
+  },
+  'ssl.key.password': setPassphrase,
+  'ssl.keystore.location': file((draft, bytes) => {
+    draft.tls.pfx = bytes;
+  }),
+  'ssl.keystore.password': setPassphrase,
+  'ssl.endpoint.identification.algorithm': chosen({ https: true, none: false, '': false }, (draft, verifyHost) => {
+    draft.tls.verifyHost = verifyHost;
+  }),
   'enable.ssl.certificate.verification': flag((draft, verify) => {
     draft.tls.verify = verify;
   }),
@@ -213,11 +254,15 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'max.in.flight.requests.per.connection': whole((draft, count) => {
     draft.producer.batchesUnderwayMax = Math.min(Math.max(count, 1), 5);
   }),
-  'sasl.mechanism': later,
-  'sasl.mechanisms': later,
-  'sasl.username': later,
-  'sasl.password': later,
-  'sasl.oauthbearer.method': later,
+  'sasl.mechanism': setMechanism,
+  'sasl.mechanisms': setMechanism,
+  'sasl.username': (draft, value) => {
+    draft.sasl.username = value;
+  },
+  'sasl.password': (draft, value) => {
+    draft.sasl.password = value;
+  },
+  ...OAUTH_PROPERTIES,
 };
 
 export const DEFAULT_BOOTSTRAP: Address = { host: '127.0.0.1', port: 9092 };
@@ -241,6 +286,7 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
     group: { ...GROUP_DEFAULTS, groupId: undefined },
     tls: {},
     isTls: false,
+    sasl: { isOn: false, mechanism: undefined, oauth: new Map() },
   };
   for (const [name, value] of properties) {
     const set = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined;
@@ -249,6 +295,7 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
     if (typeof reason === 'string') throw clientErrors.badProperty({ name, value: hidden(name, value), reason });
   }
   if (draft.isTls) draft.cluster.tls = draft.tls;
+  if (draft.sasl.isOn) draft.cluster.authenticate = authenticatorOf(io, draft.sasl);
   return { cluster: draft.cluster, producer: draft.producer, consumer: draft.consumer, group: draft.group };
 }
 
@@ -271,5 +318,5 @@ function unknownProperty(name: string, value: string): MillraceError {
 }
 
 function hidden(name: string, value: string): string {
-  return /password|secret|token/.test(name) ? '***' : value;
+  return /password|secret|token|key\.pem/.test(name) ? '***' : value;
 }

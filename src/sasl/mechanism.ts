@@ -56,6 +56,8 @@ export interface ClientCredentials {
   readonly username?: string;
   readonly password?: string;
   readonly tokens?: TokenProvider;
+  /** Names and values that go with a token (KIP-342). */
+  readonly extensions?: readonly (readonly [string, string])[];
 }
 
 /** A SCRAM secret as a server keeps it: the password cannot be had from it. */

@@ -206,6 +206,18 @@ for (const [what, message] of [
 }
 
 test('extensions are taken', async () => {
+  const extensions = [['traceId', 'a b']] as const;
+  const { messages } = await exchange(oauthbearer, { tokens: staticToken('good'), extensions }, authority);
+  assert.equal(messages[0], 'n,,\x01auth=Bearer good\x01traceId=a b\x01\x01');
+  for (const wrong of [
+    ['auth', 'x'],
+    ['a1', 'x'],
+    ['a', '\x01'],
+  ] as const)
+    assert.throws(
+      () => oauthbearer.client({ tokens: staticToken('good'), extensions: [wrong] }, random),
+      MillraceError,
+    );
   const message = 'n,a=alice,\x01auth=Bearer good\x01traceId=a b\x01\x01';
   assert.equal((await oauthbearer.server(authority, random).step(Buffer.from(message))).kind, 'done');
 });

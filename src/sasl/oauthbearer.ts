@@ -13,16 +13,24 @@ import { NO_BYTES, type SaslMechanism, type SaslStep, utf8, type Verdict } from 
 const NAME = 'OAUTHBEARER';
 const FIRST = /^n,(?:a=([^,]*))?,\x01((?:[A-Za-z]+=[\x20-\x7e\t\r\n]*\x01)+)\x01$/;
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+const EXTENSION_NAME = /^(?!auth$)[A-Za-z]+$/;
+const EXTENSION_VALUE = /^[\x20-\x7e\t\r\n]*$/;
 const CONTROL_A = Buffer.from('\x01');
 
 export const oauthbearer: SaslMechanism = {
   name: NAME,
 
-  client({ tokens }) {
+  client({ extensions = [], tokens }) {
     if (!tokens)
       throw saslErrors.missingCredentials({
         mechanism: NAME,
         what: 'a token: sasl.oauthbearer.token, sasl.oauthbearer.token.location or sasl.oauthbearer.method=oidc',
+      });
+    const wrong = extensions.find(([name, value]) => !EXTENSION_NAME.test(name) || !EXTENSION_VALUE.test(value));
+    if (wrong)
+      throw saslErrors.malformed({
+        mechanism: NAME,
+        reason: `the extension ${wrong[0]} has letters only, and printable text`,
       });
     let state: 'begin' | 'sent' | 'refused' = 'begin';
     let refusal = '';
@@ -30,7 +38,8 @@ export const oauthbearer: SaslMechanism = {
       step: async challenge => {
         if (state === 'begin') {
           state = 'sent';
-          return Buffer.from(`n,,\x01auth=Bearer ${await tokens.token()}\x01\x01`);
+          const more = extensions.map(([name, value]) => `${name}=${value}\x01`).join('');
+          return Buffer.from(`n,,\x01auth=Bearer ${await tokens.token()}\x01${more}\x01`);
         }
         const text = challenge === undefined ? '' : utf8(challenge)?.slice(0, 1_000);
         if (state === 'sent' && text === '') return undefined;

@@ -2,11 +2,24 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { ServerTlsOptions, TlsOptions } from './types.ts';
 
-export function tlsSettings(options: TlsOptions): SecureContextOptions & { rejectUnauthorized: boolean } {
-  return { ...contextSettings(options), rejectUnauthorized: options.verify ?? true };
+export function tlsSettings(
+  options: TlsOptions,
+): SecureContextOptions & { rejectUnauthorized: boolean; checkServerIdentity?: () => undefined } {
+  return {
+    ...contextSettings(options),
+    rejectUnauthorized: options.verify ?? true,
+    ...(options.verifyHost === false && { checkServerIdentity: () => undefined }),
+  };
 }
 
-export function contextSettings({ ca, cert, key, minVersion, passphrase }: ServerTlsOptions): SecureContextOptions {
+export function contextSettings({
+  ca,
+  cert,
+  key,
+  minVersion,
+  passphrase,
+  pfx,
+}: ServerTlsOptions): SecureContextOptions {
   const text = (value: string | Uint8Array): string | Buffer =>
     typeof value === 'string' ? value : Buffer.from(value);
   return {
@@ -14,6 +27,7 @@ export function contextSettings({ ca, cert, key, minVersion, passphrase }: Serve
     ...(ca !== undefined && { ca: text(ca) }),
     ...(cert !== undefined && { cert: text(cert) }),
     ...(key !== undefined && { key: text(key) }),
+    ...(pfx !== undefined && { pfx: text(pfx) }),
     ...(passphrase !== undefined && { passphrase }),
   };
 }

@@ -69,12 +69,16 @@ export interface TlsOptions {
   readonly key?: string | Uint8Array;
   readonly passphrase?: string;
   readonly serverName?: string;
+  /** Certificate and key in one file (PKCS#12); `passphrase` opens it. */
+  readonly pfx?: Uint8Array;
   /** False accepts any certificate of the peer. Default true. */
   readonly verify?: boolean;
+  /** False takes a good certificate for another host. Default true. */
+  readonly verifyHost?: boolean;
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
-export interface ServerTlsOptions extends Omit<TlsOptions, 'serverName' | 'verify'> {
+export interface ServerTlsOptions extends Omit<TlsOptions, 'serverName' | 'verify' | 'verifyHost'> {
   /** Whether clients show a certificate; one that is shown must be good under `ca`. */
   readonly clientAuth?: 'none' | 'optional' | 'required';
 }
