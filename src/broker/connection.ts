@@ -19,7 +19,7 @@
  * Invariants
  * I1 answers leave in request order, each once; acks=0 has none.
  * I2 a frame is bounded by `requestBytesMax`; memory for it is taken from the budget before it is received.
- * I3 a client that does not read holds at most 1 MiB of answers and one more.
+ * I3 a client that does not read holds at most 1 MiB of answers, one more, and those of requests that had started.
  * I4 a connection that was ended is gone some seconds later, whatever the client does.
  */
 import {

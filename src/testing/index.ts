@@ -11,6 +11,7 @@ export {
 } from './message-sets.ts';
 export { startTestBroker, type TestBroker, type TestBrokerParts } from './broker.ts';
 export { SimBroker, type SimBrokerParts } from './sim/broker.ts';
+export { GroupClient, type GroupClientSettings, stableGroup, syncAll } from './sim/group-client.ts';
 export { WireClient } from './wire-client.ts';
 export type { EngineMode } from './modes.ts';
 export { Feed, type Fields, Held, HoldSink, type Stand, standOf } from './stages.ts';

@@ -16,6 +16,8 @@ interface Waiting {
 export class WireClient {
   readonly ended: Promise<void>;
   isEnded = false;
+  /** Answers to what was sent as bytes. */
+  readonly strays: Uint8Array[] = [];
   private readonly connection: Connection;
   private readonly clientId: string;
   private readonly waiting: Waiting[] = [];
@@ -74,6 +76,7 @@ export class WireClient {
     return correlationId;
   }
 
+  /** Whatever is answered to them is in `strays`. */
   sendBytes(bytes: Uint8Array): void {
     this.connection.write([bytes]);
   }
@@ -99,7 +102,11 @@ export class WireClient {
     const reader = new Reader(frame);
     const correlationId = reader.int32();
     const first = this.waiting.shift();
-    if (!first || first.correlationId !== correlationId) throw new Error(`an answer to ${correlationId} out of order`);
+    if (!first) {
+      this.strays.push(frame);
+      return;
+    }
+    if (first.correlationId !== correlationId) throw new Error(`an answer to ${correlationId} out of order`);
     try {
       first.decode(reader);
     } catch (error) {
