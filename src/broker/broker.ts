@@ -101,6 +101,11 @@ export class Broker {
     return this.services.refusals.list();
   }
 
+  /** Of answers that wait for their clients to read them. */
+  get unreadBytes(): number {
+    return this.services.memory.answerBytes;
+  }
+
   get refusedCount(): number {
     return this.services.refusals.total;
   }

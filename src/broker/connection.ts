@@ -222,9 +222,12 @@ export class ClientConnection {
 
   private mayStart(frame: Uint8Array): boolean {
     if (this.isProving || this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= UNREAD_BYTES_MAX) return false;
-    const key = frame.length < 2 ? -1 : frame[0]! * 256 + frame[1]!;
-    const handler = this.services.handlers.get(key);
+    const handler = this.handlerOf(frame);
     return !handler?.waits || this.slots.every(slot => slot.handler !== handler || slot.isReady);
+  }
+
+  private handlerOf(frame: Uint8Array): Handler | undefined {
+    return frame.length < 2 ? undefined : this.services.handlers.get(frame[0]! * 256 + frame[1]!);
   }
 
   private steer(): void {
@@ -251,12 +254,10 @@ export class ClientConnection {
       return;
     }
     const reader = new Reader(bytes);
-    const { handlers } = this.services;
-    let handler: Handler | undefined;
+    const handler = this.handlerOf(bytes);
     try {
       this.authentication.expectNoToken(bytes);
-      const header = decodeRequestHeader(reader, key => handlers.get(key)?.api.flexibleSince);
-      handler = handlers.get(header.apiKey);
+      const header = decodeRequestHeader(reader, () => handler?.api.flexibleSince);
       if (header.clientId !== null) this.client.id = header.clientId;
       if (!handler) throw brokerErrors.unknownApi({ key: header.apiKey });
       this.services.counters.requests++;

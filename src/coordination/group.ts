@@ -368,12 +368,12 @@ export class Group {
       return;
     }
     const firstHere = members.find(member => member.joining);
+    if (!this.members.get(this.leader)?.joining) this.leader = (firstHere ?? members[0]!).id;
     if (!firstHere) {
       // Static members only, and none came: their sessions decide.
       this.waitUntil(this.rebalanceTimeoutMs, () => this.endJoining());
       return;
     }
-    if (!this.members.get(this.leader)?.joining) this.leader = firstHere.id;
     this.step('all-joined');
     this.generation++;
     this.emptySinceMs = undefined;

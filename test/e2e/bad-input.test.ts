@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
-import { startTestBroker } from '../../src/testing/index.ts';
+import { silentLogger } from '../../src/base/index.ts';
+import { startTestBroker, WireClient } from '../../src/testing/index.ts';
 import { apis, encodeRequest } from '../../src/wire/index.ts';
+import { RecordBatchBuilder } from '../../src/wire/records/index.ts';
 
 /** Sends bytes and resolves with what came back until the end. */
 function exchange(port: number, bytes: Uint8Array): Promise<Buffer> {
@@ -34,17 +36,75 @@ const cases: readonly (readonly [string, Uint8Array, string])[] = [
   ['a cut request', header(3, 9), 'MR5408'],
 ];
 
-for (const [what, bytes, code] of cases) {
-  test(`${what} is closed with ${code} in the diagnosis`, async t => {
-    const server = await startTestBroker();
-    t.after(() => server.close());
+/** What the log line names. */
+const NAMES: Readonly<Record<string, RegExp>> = {
+  MR5401: /a request of \d+ bytes, the limit is \d+/,
+  MR5402: /a TLS handshake/,
+  MR5403: /an HTTP request/,
+  MR5404: /a PROXY protocol header/,
+  MR5405: /bytes that are no Kafka request/,
+  MR5406: /API 99 is not known/,
+  MR5407: /Produce version 99/,
+  MR5408: /a malformed Metadata request/,
+};
+
+test('what is no Kafka request is closed at once, with a line in the log that names client and cause', async t => {
+  const lines: string[] = [];
+  const logger = { ...silentLogger, warn: (line: string) => lines.push(line) };
+  const server = await startTestBroker({}, { logger });
+  t.after(() => server.close());
+  for (const [what, bytes, code] of cases) {
     const answer = await exchange(server.address.port, bytes);
-    if (code === 'MR5403') assert.match(answer.toString(), /^HTTP\/1\.1 400 /);
-    const [refusal] = server.broker.refusals();
-    assert.equal(refusal?.code, code);
+    if (code === 'MR5403') assert.match(answer.toString(), /^HTTP\/1\.1 400 .*not HTTP/s);
+    else assert.equal(answer.length, 0, what);
+    const refusal = server.broker.refusals().at(-1);
+    assert.equal(refusal?.code, code, what);
     assert.ok(refusal.help.length > 10);
-  });
-}
+    assert.match(refusal.reason, NAMES[code]!);
+    assert.ok(
+      lines.some(line => line.startsWith('refused 127.0.0.1: ') && NAMES[code]!.test(line)),
+      `${what} is in the log`,
+    );
+  }
+});
+
+test('more connections than are allowed are closed, those that there are go on', async t => {
+  const server = await startTestBroker({ connectionsMax: 2 });
+  t.after(() => server.close());
+  const open = await Promise.all([1, 2].map(() => WireClient.connect(server.io.network, server.address)));
+  t.after(() => open.forEach(client => client.destroy()));
+  const third = await WireClient.connect(server.io.network, server.address);
+  await third.ended;
+  assert.equal(server.broker.refusals()[0]?.code, 'MR5412');
+  const wish = { clientSoftwareName: '', clientSoftwareVersion: '' };
+  assert.equal((await open[0]!.ask(apis.apiVersions, 0, wish)).errorCode, 0);
+});
+
+test('a client that does not read what it asks for holds a bounded amount; another one is served meanwhile', async t => {
+  const server = await startTestBroker({ autoCreateTopics: false });
+  t.after(() => server.close());
+  await server.log.createTopic('', 't', 1);
+  const builder = new RecordBatchBuilder(1_100_000);
+  builder.append(1, null, new Uint8Array(1_000_000));
+  const batch = builder.finish();
+  for (let i = 0; i < 30; i++)
+    await server.log.append(server.log.topic('', 't')!.partitions[0]!, Uint8Array.from(batch));
+  const fetch = (client: WireClient) => {
+    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50_000_000 }];
+    const topics = [{ topic: 't', partitions }];
+    return client.ask(apis.fetch, 12, { maxWaitMs: 0, minBytes: 1, topics, forgottenTopicsData: [], rackId: '' });
+  };
+  const slow = await WireClient.connect(server.io.network, server.address);
+  slow.pause();
+  for (let i = 0; i < 40; i++) fetch(slow).catch(() => undefined);
+  const quick = await WireClient.connect(server.io.network, server.address);
+  for (let i = 0; i < 5; i++) assert.ok((await fetch(quick)).responses[0]!.partitions[0]!.records!.length > 3_000_000);
+  // An answer of at most 4 MiB, of which sockets have taken a part: 40 of them would be 160 MB.
+  assert.ok(server.broker.unreadBytes <= 6 * 1024 * 1024, `${server.broker.unreadBytes}`);
+  slow.resume();
+  await fetch(slow);
+  for (const client of [slow, quick]) client.destroy();
+});
 
 test('ApiVersions above the maximum is answered in the first layout with 35 and the range', async t => {
   const server = await startTestBroker();

@@ -55,9 +55,9 @@ export class SimBroker {
   }
 
   /** A connection from a machine of its own. */
-  client(id = 'test'): Promise<WireClient> {
+  client(id = 'test', address = this.address): Promise<WireClient> {
     const network = this.network.of(new Machine(this.world));
-    return this.finish(WireClient.connect(network, this.address, id));
+    return this.finish(WireClient.connect(network, address, id));
   }
 
   /** Lets the world go on until the promise has settled; for an hour of it at most. */
