@@ -1,14 +1,24 @@
 /** One connection, with handlers that answer when the test says so and a client that reads when it says so. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Arena, type Connection, type ConnectionHandler, makeArenaMemory, silentLogger } from '../base/index.ts';
+import {
+  Arena,
+  type Connection,
+  type ConnectionHandler,
+  makeArenaMemory,
+  type MillraceError,
+  silentLogger,
+} from '../base/index.ts';
 import { ManualClock, settle } from '../testing/sim/manual-io.ts';
 import { apis, encodeRequest, Reader } from '../wire/index.ts';
 import { BROKER_DEFAULTS } from './broker.ts';
 import { ClientConnection } from './connection.ts';
 import { type BrokerServices, CLOSE, defineHandler, type Handler, NO_RESPONSE } from './handler.ts';
+import type { BrokerListener } from './listener.ts';
 import { ClientMemory } from './memory.ts';
 import { Refusals } from './refusals.ts';
+import { Authentication } from './security/authentication.ts';
+import { userIdentity } from './security/identity.ts';
 
 const METADATA = Buffer.concat(encodeRequest(apis.metadata, 1, 0, 'me', { topics: [] }));
 
@@ -121,6 +131,9 @@ const ANSWERS: Readonly<Record<string, object>> = {
   joinGroup: { errorCode: 0, protocolName: '', leader: '', memberId: '', members: [] },
 };
 
+/** A listener without SASL. */
+const OPEN = { listener: 'x', mechanisms: [], authority: undefined, sessionMaxMs: 0, failureDelayMs: 0 };
+
 /** `metadata` is answered at once where an answer is given. */
 function make(
   settings: Partial<BrokerServices['settings']> = {},
@@ -157,7 +170,14 @@ function make(
     handlers: new Map(handlers.map(handler => [handler.api.key, handler])),
     counters: { connections: 0, requests: 0, producedBytes: 0, producedBatches: 0, fetchedBytes: 0 },
   } as unknown as BrokerServices;
-  const client = new ClientConnection(services, { connection: peer, onGone: () => undefined });
+  const identity = userIdentity('ANONYMOUS');
+  const listener = {
+    isLogService: false,
+    advertisedTo: () => peer.local,
+    authentication: (_identity: unknown, refused: (error: MillraceError) => void) =>
+      new Authentication(services.io, { ...OPEN, identity }, services.counters, refused),
+  } as unknown as BrokerListener;
+  const client = new ClientConnection(services, { connection: peer, listener, identity, onGone: () => undefined });
   client.start();
   const request: Made['request'] = (name, id, more = {}) => Buffer.concat(REQUESTS[name](id, more));
   return { peer, clock, client, services, calls, log, request };

@@ -9,6 +9,8 @@ import { handlers } from './handlers/index.ts';
 import { REQUESTS } from './request-cases.ts';
 
 const FOLDER = join(import.meta.dirname, 'handlers');
+/** Unknown version, malformed, failed. */
+const NOT_ANSWERED = new Set(['MR5407', 'MR5408', 'MR5409']);
 const HEADER =
   /^\/\*\*\n \* (\w+)\.\n \*\n \* Versions: [\s\S]*\n \* Behaviour: [\s\S]*\n \* Not done: [\s\S]*\n \* Versions differ: [\s\S]*\*\//;
 
@@ -25,7 +27,7 @@ test('a handler’s file is named for the number of its API, and its header says
     const name = HEADER.exec(text)?.[1];
     assert.equal(name, api.name, `${files[i]}: a header of four parts`);
     const versions = /^ \* Versions: (.*)$/m.exec(text)![1]!;
-    const range = min === max ? `${min}.` : `${min} to ${max}.`;
+    const range = min === max ? `${min}.` : `${min} ${max - min === 1 ? 'and' : 'to'} ${max}.`;
     assert.ok(versions.startsWith(range), `${files[i]}: “${versions}” for ${range}`);
     assert.ok(min >= api.minVersion && max <= api.maxVersion, `${files[i]}: versions with a layout`);
   });
@@ -56,9 +58,7 @@ for (const { api, max, min } of handlers) {
       const answer = await sim.finish(client.ask(api, version, request as never));
       assert.ok(answer, `version ${version}`);
     }
-    assert.deepEqual(
-      sim.broker.refusals().filter(({ code }) => code !== 'MR5410'),
-      [],
-    );
+    const codes = sim.broker.refusals().map(({ code }) => code);
+    assert.ok(!codes.some(code => NOT_ANSWERED.has(code)), codes.join());
   });
 }

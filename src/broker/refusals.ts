@@ -74,7 +74,7 @@ export class Refusals {
   }
 
   list(): readonly Refusal[] {
-    return [...this.entries.values()];
+    return [...this.entries.values()].map(({ loggedCount: _count, loggedMs: _ms, ...refusal }) => refusal);
   }
 }
 

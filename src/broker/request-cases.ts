@@ -63,6 +63,45 @@ export const REQUESTS: Readonly<Record<string, object>> = {
   },
   DescribeGroups: { groups: ['g'], includeAuthorizedOperations: true },
   ListGroups: { statesFilter: ['Empty'], typesFilter: ['Classic'] },
+  SaslHandshake: { mechanism: 'PLAIN' },
+  SaslAuthenticate: { authBytes: new Uint8Array(3) },
+  DescribeAcls: {
+    resourceTypeFilter: 1,
+    resourceNameFilter: null,
+    patternTypeFilter: 1,
+    principalFilter: null,
+    hostFilter: null,
+    operation: 1,
+    permissionType: 1,
+  },
+  CreateAcls: {
+    creations: [
+      {
+        resourceType: 2,
+        resourceName: 't',
+        resourcePatternType: 3,
+        principal: 'User:a',
+        host: '*',
+        operation: 3,
+        permissionType: 3,
+      },
+    ],
+  },
+  DeleteAcls: {
+    filters: [
+      {
+        resourceTypeFilter: 2,
+        resourceNameFilter: 't',
+        patternTypeFilter: 3,
+        principalFilter: null,
+        hostFilter: null,
+        operation: 1,
+        permissionType: 1,
+      },
+    ],
+  },
+  DescribeUserScramCredentials: { users: null },
+  AlterUserScramCredentials: { deletions: [{ name: 'a', mechanism: 1 }], upsertions: [] },
   ApiVersions: { clientSoftwareName: 'test', clientSoftwareVersion: '1' },
   CreateTopics: {
     topics: [{ name: 'new', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],

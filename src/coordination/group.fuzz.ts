@@ -65,6 +65,7 @@ async function run(random: SeededRandom): Promise<void> {
     return { instanceId, needsMemberId: random.float() < 0.7, memberId: '', generation: -1, leader: '', waiting: 0 };
   });
   let unanswered = 0;
+  const answers: Promise<void>[] = [];
   const joined = (actor: Actor, result: JoinResult): void => {
     unanswered--;
     actor.waiting--;
@@ -105,7 +106,7 @@ async function run(random: SeededRandom): Promise<void> {
         needsMemberId: actor.needsMemberId,
         canSkipAssignment: random.float() < 0.5,
       });
-      Promise.resolve(result).then(answer => joined(actor, answer));
+      answers.push(Promise.resolve(result).then(answer => joined(actor, answer)));
     } else if (what <= 4) {
       unanswered++;
       actor.waiting++;
@@ -113,9 +114,8 @@ async function run(random: SeededRandom): Promise<void> {
       const assignments = ids.map(id => ({ memberId: id, assignment: Buffer.from(`${generation} ${id}`) }));
       const isLeading = actor.leader === memberId;
       const request = { memberId, instanceId, generation, protocolType: null, protocol: null };
-      Promise.resolve(group.sync({ ...request, assignments: isLeading ? assignments : [] })).then(answer =>
-        synced(actor, answer),
-      );
+      const result = group.sync({ ...request, assignments: isLeading ? assignments : [] });
+      answers.push(Promise.resolve(result).then(answer => synced(actor, answer)));
     } else if (what === 5) group.heartbeat(memberId, instanceId, generation);
     else if (what === 6) group.commitError(memberId, instanceId, generation);
     else if (random.float() < 0.3) group.leave(memberId, instanceId);
@@ -125,6 +125,7 @@ async function run(random: SeededRandom): Promise<void> {
   await clock.pass(300_000);
   check(group);
   assert.equal(unanswered, 0, 'I3: who waited was answered');
+  await Promise.all(answers);
   assert.equal(group.state, 'empty', 'without heartbeats nobody stays');
   assert.ok(group.isDeserted);
   group.delete();
