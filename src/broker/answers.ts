@@ -31,6 +31,13 @@ export function authorizedOperations(
   return isAsked ? security.authorizer.operations(identity, client.host, type, name) : NOT_ASKED;
 }
 
+/** Each once, the first of those with the same key: what is asked for again and again is answered once. */
+export function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  const found = new Map<string, T>();
+  for (const item of items) if (!found.has(keyOf(item))) found.set(keyOf(item), item);
+  return [...found.values()];
+}
+
 export function failure<E extends ErrorName>(
   error: E,
   errorMessage: string,

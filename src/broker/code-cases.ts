@@ -130,18 +130,8 @@ export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['the end', 0, topic, rig => rig.fetch(12, 0)],
     ['beyond the end', 1, topic, rig => rig.fetch(12, 1)],
     ['before all', 1, topic, rig => rig.fetch(12, -1)],
-    [
-      'a damaged batch',
-      2,
-      async rig => {
-        await rig.topic();
-        await rig.produce(9, batch(['needle']));
-        const [path] = rig.sim.disk.list('/data').filter(name => name.endsWith('.mrj'));
-        const bytes = Buffer.from(rig.sim.disk.readFile(`/data/${path}`));
-        rig.sim.disk.flipBit(`/data/${path}`, bytes.indexOf('needle'));
-        return rig.fetch(12, 0);
-      },
-    ],
+    ['a damaged batch', 2, damaged, rig => rig.fetch(12, 0)],
+    ['a damaged batch, as messages', 2, damaged, rig => rig.fetch(0, 0)],
     ['an unknown topic', 3, rig => rig.fetch(12, 0)],
     ['an unknown partition', 3, topic, rig => rig.fetch(12, 0, { index: 2 })],
     ['an unknown partition by id', 3, async rig => rig.fetch(13, 0, { topicId: await rig.topic(), index: 2 })],
@@ -162,6 +152,7 @@ export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
   listOffsets: [
     ['the end', 0, topic, rig => rig.listOffsets(7, -1)],
     ['an unknown topic', 3, rig => rig.listOffsets(7, -1)],
+    ['a time in a damaged batch', -1, damaged, rig => rig.listOffsets(7, 900)],
     ['the newest before 7', 35, topic, rig => rig.listOffsets(6, -3)],
     ['the local earliest before 8', 35, topic, rig => rig.listOffsets(7, -4)],
     ['the last tiered before 9', 35, topic, rig => rig.listOffsets(8, -5)],
@@ -301,6 +292,15 @@ export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['an endpoint that there is not', 115, rig => describeCluster(rig, 3)],
   ],
 };
+
+/** A topic whose only batch has a bit that is wrong. */
+async function damaged(rig: Rig): Promise<void> {
+  await rig.topic();
+  await rig.produce(9, batch(['needle']));
+  const [path] = rig.sim.disk.list('/data').filter(name => name.endsWith('.mrj'));
+  const bytes = Buffer.from(rig.sim.disk.readFile(`/data/${path}`));
+  rig.sim.disk.flipBit(`/data/${path}`, bytes.indexOf('needle'));
+}
 
 async function unreadable(rig: Rig, version: number): Promise<number> {
   await rig.topic();

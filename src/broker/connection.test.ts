@@ -404,6 +404,35 @@ test('an idle client is ended with FIN, one whose request is being worked on is 
   assert.ok(peer.hasEnd);
 });
 
+test('a client that sends a large request drop by drop is ended like one that stops', async () => {
+  const { calls, clock, peer, request, services } = make();
+  const frame = request('metadata', 1, { topics: Array(20).fill({ name: 'y'.repeat(30_000) }) });
+  peer.send(frame.subarray(0, 100));
+  for (let at = 100; at < 340_000; at += 20_000) {
+    peer.send(frame.subarray(at, at + 20_000));
+    await clock.pass(5_000);
+  }
+  assert.ok(!peer.hasEnd, 'slow, but it comes');
+  for (let i = 0; i < 12; i++) {
+    peer.send(frame.subarray(i, i + 1));
+    await clock.pass(5_000);
+  }
+  assert.ok(peer.hasEnd);
+  assert.deepEqual([calls.length, services.refusals.list()[0]?.code], [0, 'MR5411']);
+});
+
+test('while all clients together leave too much unread, each holds one answer', () => {
+  const { peer, request, services } = make({}, { metadata: { brokers: [], topics: [] } });
+  services.memory.answerBytes = 300_000_000;
+  peer.send(request('metadata', 1), request('metadata', 2), request('metadata', 3));
+  assert.deepEqual(peer.answers, [1]);
+  peer.read();
+  assert.deepEqual(peer.answers, [1, 2]);
+  services.memory.answerBytes = 0;
+  peer.read();
+  assert.deepEqual(peer.answers, [1, 2, 3]);
+});
+
 test('a client that stops in the middle of a request is ended and named', async () => {
   const { clock, peer, request, services } = make();
   peer.send(request('metadata', 1).subarray(0, 12));

@@ -30,9 +30,9 @@ import {
   privateRoom,
   type Room,
   type Slab,
-  type Timer,
 } from '../base/index.ts';
 import { type AnyApi, decodeRequestHeader, encodeResponse, Reader } from '../wire/index.ts';
+import { ClientWatch } from './client-watch.ts';
 import { brokerErrors } from './errors.ts';
 import { isProduce, lengthOf, sizeOf } from './frame-bytes.ts';
 import { type BrokerServices, CLOSE, type ClientInfo, type Handler, LastAnswer, NO_RESPONSE } from './handler.ts';
@@ -45,16 +45,14 @@ import { SNIFFED_BYTES, sniff } from './sniff.ts';
 
 const UNANSWERED_MAX = 256;
 const UNREAD_BYTES_MAX = 1024 * 1024;
-/** A client that has stopped in the middle of a request is given up after this. */
-const STALL_MS = 30_000;
 /** How long answers under way may hold up the end that follows an error. */
 const END_WAIT_MS = 1_000;
 /** How long a client that was ended has to end its side. */
 const LINGER_MS = 5_000;
 /** How long a client that has sent its last waits for the answers. */
 const HALF_OPEN_MS = 30_000;
-/** How long a client may take to prove who it is. */
-const PROOF_MS = 30_000;
+/** Of a client's id, which is part of what is kept of groups and refusals. */
+const CLIENT_ID_CHARS = 255;
 const API_VERSIONS_KEY = 18;
 /** Requests that nothing else may overlap. */
 const PROOF_KEYS: ReadonlySet<number> = new Set([17, 36]);
@@ -95,9 +93,7 @@ export class ClientConnection {
   private readonly slots: Slot[] = [];
   private readonly closers = new Set<() => void>();
   private readonly onGone: (connection: ClientConnection) => void;
-  /** When something was last received or answered. */
-  private activeMs: number;
-  private watch: Timer | undefined;
+  private readonly watch: ClientWatch;
   /** Size of the frame that memory was taken for and that is not yet whole. */
   private receivingBytes = 0;
   /** Of answers that the client has not read. */
@@ -132,8 +128,15 @@ export class ClientConnection {
       closers: this.closers,
       refused,
     };
-    this.activeMs = services.io.clock.monotonic();
-    const { requestBytesMax } = services.settings;
+    const { idleMs, requestBytesMax } = services.settings;
+    this.watch = new ClientWatch(services.io.clock, idleMs, {
+      isSending: () => this.isReading && !this.isEnding && this.receiver.isInside,
+      isBusy: () => this.slots.length > 0,
+      hasProved: () => authentication.isOpen || this.isEnding,
+      onIdle: () => this.end(),
+      onStall: seconds => this.refuse(brokerErrors.stalled({ seconds })),
+      onLate: seconds => this.refuse(securityErrors.lateAuthentication({ seconds })),
+    });
     this.receiver = new FrameReceiver({
       get frameBytesMax() {
         return authentication.frameBytesMax(requestBytesMax);
@@ -141,6 +144,7 @@ export class ClientConnection {
       room: (bytes, begun) => this.room(bytes, begun),
       onFrame: (bytes, owner) => {
         this.receivingBytes = 0;
+        this.watch.receivedFrame();
         this.queue.push({ bytes, owner });
       },
       onBadLength: size => {
@@ -153,8 +157,7 @@ export class ClientConnection {
 
   /** Begins to read. */
   start(): void {
-    this.watchIdle();
-    if (!this.authentication.isOpen) this.watchProof();
+    this.watch.start();
     this.connection.start({
       into: () => this.receiver.into(),
       onData: chunk => this.received(chunk),
@@ -172,7 +175,7 @@ export class ClientConnection {
 
   private received(chunk: Uint8Array): void {
     if (this.isEnding) return;
-    this.touch();
+    this.watch.received(chunk.length);
     const bytes = this.first ? this.judge(chunk) : chunk;
     if (!bytes) return;
     this.receiver.received(bytes);
@@ -221,7 +224,9 @@ export class ClientConnection {
   }
 
   private mayStart(frame: Uint8Array): boolean {
-    if (this.isProving || this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= UNREAD_BYTES_MAX) return false;
+    // When clients leave too much unread, all together, each of them holds one answer.
+    const unreadMax = this.services.memory.answerBytesLeft > 0 ? UNREAD_BYTES_MAX : 1;
+    if (this.isProving || this.slots.length >= UNANSWERED_MAX || this.unreadBytes >= unreadMax) return false;
     const handler = this.handlerOf(frame);
     return !handler?.waits || this.slots.every(slot => slot.handler !== handler || slot.isReady);
   }
@@ -243,7 +248,7 @@ export class ClientConnection {
     const isReading = this.isEnding || !isHeld;
     if (isReading === this.isReading || this.isClosed) return;
     this.isReading = isReading;
-    this.touch();
+    this.watch.touch();
     if (isReading) this.connection.resume();
     else this.connection.pause();
   }
@@ -258,7 +263,7 @@ export class ClientConnection {
     try {
       this.authentication.expectNoToken(bytes);
       const header = decodeRequestHeader(reader, () => handler?.api.flexibleSince);
-      if (header.clientId !== null) this.client.id = header.clientId;
+      if (header.clientId !== null) this.client.id = header.clientId.slice(0, CLIENT_ID_CHARS);
       if (!handler) throw brokerErrors.unknownApi({ key: header.apiKey });
       this.services.counters.requests++;
       const { apiVersion: version, correlationId } = header;
@@ -357,7 +362,7 @@ export class ClientConnection {
   private settle(slot: Slot, answer: readonly Uint8Array[]): void {
     slot.answer = answer;
     slot.isReady = true;
-    this.touch();
+    this.watch.touch();
     this.services.memory.give(slot.requestBytes);
     if (!this.isClosed) this.holdUnread(sizeOf(answer));
     this.send();
@@ -463,37 +468,9 @@ export class ClientConnection {
     this.isClosed = true;
     this.stop();
     this.holdUnread(-this.unreadBytes);
-    this.watch?.cancel();
+    this.watch.stop();
     for (const callback of this.closers) callback();
     this.closers.clear();
     this.onGone(this);
-  }
-
-  private touch(): void {
-    this.activeMs = this.services.io.clock.monotonic();
-  }
-
-  /** Ends a client that does not say who it is. */
-  private watchProof(): void {
-    const check = (): void => {
-      const isLate = !this.authentication.isOpen && !this.isEnding && !this.isClosed;
-      if (isLate) this.refuse(securityErrors.lateAuthentication({ seconds: PROOF_MS / 1_000 }));
-    };
-    const timer = this.services.io.clock.after(PROOF_MS, check, { background: true });
-    this.closers.add(() => timer.cancel());
-  }
-
-  /** Ends a client that says nothing for long, and sooner one that has stopped in the middle of a request. */
-  private watchIdle(): void {
-    const { clock } = this.services.io;
-    const { idleMs } = this.services.settings;
-    const check = (): void => {
-      const quietMs = clock.monotonic() - this.activeMs;
-      const isStalled = this.isReading && this.receiver.isInside && quietMs >= STALL_MS;
-      if (isStalled && !this.isEnding) this.refuse(brokerErrors.stalled({ seconds: Math.round(quietMs / 1_000) }));
-      else if (quietMs >= idleMs && this.slots.length === 0) this.end();
-      this.watchIdle();
-    };
-    this.watch = clock.after(Math.min(STALL_MS, idleMs), check, { background: true });
   }
 }

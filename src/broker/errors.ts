@@ -66,7 +66,7 @@ export const brokerErrors = defineErrors({
   },
   stalled: {
     code: 'MR5411',
-    text: 'a request that stopped in its middle for {seconds} s',
+    text: 'a request of which less than 64 KiB came in {seconds} s',
     help: 'The client hangs, or the network between lost it; the client sends again over a new connection.',
   },
   tooManyConnections: {

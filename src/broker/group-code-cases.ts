@@ -78,6 +78,7 @@ export const GROUP_CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['another protocol type', 23, stable, rig => rig.join({ protocolType: 'connect' })],
     ['no common protocol', 23, stable, rig => rig.join({ protocols: { sticky: '' } })],
     ['the empty group', 24, rig => rig.join({ group: '' })],
+    ['a name that is too long', 24, rig => rig.join({ group: 'g'.repeat(1_001) })],
     ['an unknown member', 25, stable, rig => rig.join({}, 'x')],
     ['an unknown member of no group', 25, rig => rig.join({}, 'x')],
     ['an unknown member of an unknown instance', 25, stable, rig => rig.join({ instanceId: 'i' }, 'x')],

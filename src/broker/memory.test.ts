@@ -24,8 +24,8 @@ test('a frame larger than everything is alone, and small ones are free', () => {
   assert.ok(memory.take(200 * KIB, () => undefined));
   assert.ok(!memory.take(5_000 * KIB, () => served.push('big')));
   assert.ok(!memory.take(100 * KIB, () => served.push('behind it')));
-  assert.ok(memory.take(64 * KIB, () => assert.fail()));
-  memory.give(64 * KIB);
+  assert.ok(memory.take(16 * KIB, () => assert.fail()));
+  memory.give(16 * KIB);
   memory.give(200 * KIB);
   assert.deepEqual(served, ['big']);
   memory.give(5_000 * KIB);

@@ -9,7 +9,7 @@
  * I1 what is taken stays below the limit, but for one request that is larger than all of it: that one is alone.
  * I2 turns come in the order of asking.
  */
-const FREE_BYTES = 65_536;
+const FREE_BYTES = 16_384;
 
 interface Waiter {
   readonly bytes: number;

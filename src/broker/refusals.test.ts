@@ -31,8 +31,8 @@ test('a line names client, cause and remedy; repetitions are counted and told on
   assert.deepEqual([entry!.count, entry!.reason, refusals.total], [6, 'bytes that are no Kafka request: number 5', 6]);
 });
 
-test('many clients push out who was not heard of for longest; the total goes on', () => {
-  const { refusals } = make();
+test('many clients push out who was not heard of for longest; the total goes on', async () => {
+  const { clock, lines, refusals } = make();
   refusals.add(client, reason('first'));
   for (let i = 0; i < 1_000; i++) {
     refusals.add({ ...client, host: `10.0.${i >> 8}.${i & 255}`, id: `c${i}` }, reason('x'));
@@ -42,6 +42,10 @@ test('many clients push out who was not heard of for longest; the total goes on'
   assert.equal(list.length, 200);
   assert.ok(list.some(entry => entry.client.startsWith('app ')));
   assert.equal(refusals.total, 1_011);
+  assert.equal(lines.length, 300, 'nobody fills the log');
+  await clock.pass(60_000);
+  refusals.add(client, reason('later'));
+  assert.match(lines[300]!.message, /^701 more refusals/);
 });
 
 test('a client’s words are bounded and cannot write lines of their own', () => {

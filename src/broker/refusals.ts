@@ -3,12 +3,15 @@
  * brokers available"; here they stand.
  *
  * A client is its id and host: each reconnection has another port, and must not push others out. Of one client and one code
- * the last reason is kept, and a line is logged for the first and then once a minute.
+ * the last reason is kept, and a line is logged for the first and then once a minute; of all clients together no more than
+ * 300 lines a minute.
  */
 import type { Logger, MillraceError } from '../base/index.ts';
 
 const KEPT = 200;
 const LOG_EVERY_MS = 60_000;
+/** In the same time. */
+const LINES_MAX = 300;
 const CHARS_MAX = 400;
 
 export interface Refusal {
@@ -31,6 +34,9 @@ export class Refusals {
   private readonly logger: Logger;
   private readonly now: () => number;
   total = 0;
+  private linesSinceMs = Number.NEGATIVE_INFINITY;
+  private lines = 0;
+  private unlogged = 0;
 
   constructor(logger: Logger, now: () => number) {
     this.logger = logger;
@@ -62,7 +68,7 @@ export class Refusals {
     this.entries.delete(key);
     this.entries.set(key, entry);
     if (this.entries.size > KEPT) this.entries.delete(this.entries.keys().next().value!);
-    if (at - entry.loggedMs < LOG_EVERY_MS) return;
+    if (at - entry.loggedMs < LOG_EVERY_MS || !this.mayLog(at)) return;
     const repeated = entry.count - entry.loggedCount;
     entry.loggedMs = at;
     entry.loggedCount = entry.count;
@@ -71,6 +77,18 @@ export class Refusals {
       help: error.help,
       ...(repeated > 1 && { repeated }),
     });
+  }
+
+  private mayLog(at: number): boolean {
+    if (at - this.linesSinceMs >= LOG_EVERY_MS) {
+      if (this.unlogged > 0) this.logger.warn(`${this.unlogged} more refusals in the minute before`);
+      this.linesSinceMs = at;
+      this.lines = 0;
+      this.unlogged = 0;
+    }
+    if (this.lines++ < LINES_MAX) return true;
+    this.unlogged++;
+    return false;
   }
 
   list(): readonly Refusal[] {

@@ -83,7 +83,7 @@ test('a topic is made by asking for it, where client and setting allow it, and i
   assert.deepEqual(named(await sim.finish(metadata(client, 4, ['no'], { allowAutoTopicCreation: false }))), ['no 3']);
   const both = [metadata(client, 9, ['x', 'y', 'x']), metadata(other, 1, ['x'])];
   const answers = await sim.finish(Promise.all(both));
-  assert.deepEqual(answers.map(named), [['x', 'x', 'y'], ['x']]);
+  assert.deepEqual(answers.map(named), [['x', 'y'], ['x']]);
   assert.ok(answers.every(({ topics }) => topics.every(({ partitions }) => partitions.length === 3)));
   await sim.restart();
   assert.deepEqual(named(await sim.finish(metadata(await sim.client(), 1, null))), ['x', 'y']);
@@ -212,4 +212,26 @@ test('a deleted topic is gone for good, and one of its name has another id', asy
   await sim.restart();
   assert.equal(sim.log.topic('', 't'), undefined);
   assert.notEqual((await sim.finish(sim.log.createTopic('', 't', 1))).id, first.id);
+});
+
+test('what is asked for many times in one request is answered once', async () => {
+  const sim = await SimBroker.start();
+  const client = await sim.client();
+  await sim.finish(sim.log.createTopic('', 't', 500));
+  const found = await sim.finish(metadata(client, 9, Array(5_000).fill('t')));
+  assert.equal(found.topics.length, 1);
+  const resource = { resourceType: 2, resourceName: 't', configurationKeys: null };
+  const configs = await sim.finish(client.ask(apis.describeConfigs, 4, { resources: Array(5_000).fill(resource) }));
+  assert.equal(configs.results.length, 1);
+  const groups = await sim.finish(client.ask(apis.describeGroups, 5, { groups: Array(5_000).fill('g') }));
+  assert.equal(groups.groups.length, 1);
+  const many = Array.from({ length: 10_001 }, (_, i) => ({
+    ...wish(`n${i}`),
+    numPartitions: 1,
+    replicationFactor: 1,
+    assignments: [],
+    configs: [],
+  }));
+  const made = await sim.finish(client.ask(apis.createTopics, 7, { topics: many, timeoutMs: 0, validateOnly: true }));
+  assert.ok(made.topics.every(({ errorCode }) => errorCode === 44));
 });

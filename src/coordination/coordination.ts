@@ -34,6 +34,7 @@ export interface CoordinationSettings extends GroupSettings {
   /** Of the text that a commit may carry. */
   readonly metadataBytesMax: number;
   readonly groupsMax: number;
+  readonly groupIdCharsMax: number;
 }
 
 export const COORDINATION_DEFAULTS: CoordinationSettings = {
@@ -45,6 +46,7 @@ export const COORDINATION_DEFAULTS: CoordinationSettings = {
   offsetRetentionMs: 604_800_000,
   metadataBytesMax: 4_096,
   groupsMax: 100_000,
+  groupIdCharsMax: 1_000,
 };
 
 const GROUPS = 'groups';
@@ -86,7 +88,7 @@ export class Coordination {
 
   join(namespace: string, groupId: string, request: JoinRequest): Promise<JoinResult> | JoinResult {
     const failed = (error: GroupError): JoinResult => failedJoin(error, request.memberId);
-    if (groupId === '') return failed('INVALID_GROUP_ID');
+    if (groupId === '' || groupId.length > this.settings.groupIdCharsMax) return failed('INVALID_GROUP_ID');
     const defect = joinDefect(request, this.settings);
     if (defect) return failed(defect);
     const known = this.find(namespace, groupId);
@@ -102,7 +104,8 @@ export class Coordination {
     member: { readonly id: string; readonly instanceId: string | null; readonly generation: number },
     offsets: readonly OffsetToCommit[],
   ): Promise<GroupError> {
-    if (groupId === '' && member.generation >= 0) return 'INVALID_GROUP_ID';
+    const isNamed = groupId !== '' || member.generation < 0;
+    if (!isNamed || groupId.length > this.settings.groupIdCharsMax) return 'INVALID_GROUP_ID';
     const group = this.find(namespace, groupId);
     if (!group && member.generation >= 0) return 'ILLEGAL_GENERATION';
     const error = group?.commitError(member.id, member.instanceId, member.generation) ?? 'NONE';

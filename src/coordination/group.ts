@@ -71,6 +71,8 @@ export function joinDefect(request: JoinRequest, settings: GroupSettings): Group
   return undefined;
 }
 
+const PREFIX_CHARS = 255;
+
 export class Group {
   readonly namespace: string;
   readonly id: string;
@@ -206,7 +208,7 @@ export class Group {
       const isCommon = request.protocols.some(({ name }) => others.every(member => lists(member, name)));
       if (request.protocolType !== this.protocolType || !isCommon) return 'INCONSISTENT_GROUP_PROTOCOL';
     }
-    const bytes = others.reduce((sum, { protocols }) => sum + memberBytes(protocols), memberBytes(request.protocols));
+    const bytes = others.reduce((sum, other) => sum + memberBytes(other), memberBytes(request));
     return bytes > groupBytesMax ? 'GROUP_MAX_SIZE_REACHED' : undefined;
   }
 
@@ -291,7 +293,7 @@ export class Group {
   private newMemberId(prefix: string): string {
     const hex = Buffer.from(this.host.random.bytes(16)).toString('hex');
     const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-    return `${prefix}-${uuid}`;
+    return `${prefix.slice(0, PREFIX_CHARS)}-${uuid}`;
   }
 
   private memberError(memberId: string, instanceId: string | null, generation: number): GroupError {

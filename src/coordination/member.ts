@@ -120,7 +120,9 @@ export function vote(members: readonly MemberFields[]): string {
   return common.reduce((best, name) => ((votes.get(name) ?? 0) > (votes.get(best) ?? 0) ? name : best));
 }
 
-/** Bytes that a group keeps of a member. */
-export function memberBytes(protocols: readonly Protocol[]): number {
-  return protocols.reduce((sum, { metadata, name }) => sum + name.length + metadata.length, 0);
+/** What a group keeps of a member, about. */
+export function memberBytes(member: Pick<MemberFields, 'clientId' | 'instanceId' | 'protocols'>): number {
+  const { clientId, instanceId, protocols } = member;
+  const named = clientId.length + (instanceId?.length ?? 0);
+  return protocols.reduce((sum, { metadata, name }) => sum + name.length + metadata.length, named);
 }

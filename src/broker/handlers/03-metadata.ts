@@ -22,7 +22,7 @@ import {
   type MetadataResponseTopicsInput,
   ZERO_UUID,
 } from '../../wire/index.ts';
-import { authorizedOperations, nameOf } from '../answers.ts';
+import { authorizedOperations, distinct, nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicName } from '../handler.ts';
 import { aliasId } from '../logstores.ts';
@@ -65,7 +65,7 @@ function topicsOf(context: RequestContext, request: MetadataRequest): (TopicAnsw
   const { topics } = request;
   const describe = (topic: Topic): TopicAnswer => describeTopic(context, request, topic, topic.name);
   if (topics !== null && (context.version > 0 || topics.length > 0)) {
-    return topics.map(({ name, topicId }) =>
+    return distinct(topics, ({ name, topicId }) => `${topicId} ${name}`).map(({ name, topicId }) =>
       name === null || topicId !== ZERO_UUID ? byId(context, request, name, topicId) : byName(context, request, name),
     );
   }

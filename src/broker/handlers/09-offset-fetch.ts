@@ -11,6 +11,7 @@
  */
 import type { CommittedOffset } from '../../coordination/index.ts';
 import { apis, errorCode, type ErrorName, ZERO_UUID } from '../../wire/index.ts';
+import { distinct } from '../answers.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicFor, topicName } from '../handler.ts';
 
 const DENIED = errorCode('GROUP_AUTHORIZATION_FAILED');
@@ -41,7 +42,7 @@ export default defineHandler({
   max: 10,
   handle(context, request) {
     if (context.version >= 8) {
-      const groups = request.groups.map(({ groupId, topics }) => {
+      const groups = distinct(request.groups, ({ groupId }) => groupId).map(({ groupId, topics }) => {
         if (!context.may('DESCRIBE', 'GROUP', groupId)) return { groupId, topics: [], errorCode: DENIED };
         return { groupId, topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics) };
       });

@@ -9,7 +9,7 @@
  */
 import { type GroupState, metadataFor } from '../../coordination/index.ts';
 import { apis, type DescribeGroupsResponseGroupsInput, errorCode } from '../../wire/index.ts';
-import { authorizedOperations } from '../answers.ts';
+import { authorizedOperations, distinct } from '../answers.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
 
 /** As Kafka calls them. */
@@ -30,7 +30,7 @@ export default defineHandler({
   max: 6,
   handle(context, request) {
     const isAsked = request.includeAuthorizedOperations;
-    const groups = request.groups.map(groupId => ({
+    const groups = distinct(request.groups, groupId => groupId).map(groupId => ({
       ...describe(context, groupId),
       authorizedOperations: authorizedOperations(context, 'GROUP', groupId, isAsked),
     }));

@@ -5,7 +5,8 @@
  * Behaviour: durable before the answer. -1 partitions or replicas mean the default, also in versions that do not speak of
  *   it; a replication factor other than 1 is 38: one node has one replica. Assignments must name each partition once, on
  *   this node (39), without a count beside them (42). Configs are checked (40). `validateOnly` checks everything and
- *   creates nothing. Names that differ only in `.` and `_` collide (36). A topic named twice in a request is 42.
+ *   creates nothing. Names that differ only in `.` and `_` collide (36). A topic named twice in a request is 42; more than
+ *   10,000 topics are 44.
  * Not done: the time-out: the answer comes with the sync.
  * Versions differ: `validateOnly` and error texts from 1; configs in the answer from 5; topic id from 7.
  */
@@ -23,6 +24,9 @@ import { isLogstoreName } from '../logstores.ts';
 import { CLUSTER_NAME } from '../security/acl.ts';
 import { topicConfigDefect } from '../topic-configs.ts';
 
+/** In one request: answers are larger than requests. */
+const TOPICS_MAX = 10_000;
+
 type TopicAnswer = CreateTopicsResponseTopicsInput;
 
 export default defineHandler({
@@ -32,6 +36,10 @@ export default defineHandler({
   async handle(context, request) {
     const wishes = new Map<string, CreateTopicsRequestTopics | undefined>();
     for (const wish of request.topics) wishes.set(wish.name, wishes.has(wish.name) ? undefined : wish);
+    if (wishes.size > TOPICS_MAX) {
+      const reason = `${wishes.size} topics in one request; at most ${TOPICS_MAX} are taken`;
+      return { topics: [...wishes.keys()].map(name => failed(name, 'POLICY_VIOLATION', reason)) };
+    }
     const topics = await Promise.all(
       [...wishes].map(async ([name, wish]) =>
         wish

@@ -8,7 +8,7 @@
  * Versions differ: sources and synonyms from 1, types and documentation from 3.
  */
 import { apis, type DescribeConfigsResponseResultsInput, type ErrorName } from '../../wire/index.ts';
-import { failure } from '../answers.ts';
+import { distinct, failure } from '../answers.ts';
 import { brokerEntries, type ConfigEntry, topicEntries } from '../config-entries.ts';
 import { defineHandler, type RequestContext, topicFor, topicName } from '../handler.ts';
 import { CLUSTER_NAME } from '../security/acl.ts';
@@ -21,7 +21,11 @@ export default defineHandler({
   min: 0,
   max: 4,
   handle(context, request) {
-    const results = request.resources.map(
+    const resources = distinct(
+      request.resources,
+      ({ resourceName, resourceType }) => `${resourceType} ${resourceName}`,
+    );
+    const results = resources.map(
       ({ configurationKeys, resourceName, resourceType }): DescribeConfigsResponseResultsInput => {
         const resource = { resourceType, resourceName };
         const found = find(context, resourceType, resourceName);
