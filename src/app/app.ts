@@ -2,44 +2,44 @@
  * The process: data directory and its lock, log, groups, Kafka listener, pipelines, health and metrics, put together and
  * taken apart in order.
  *
- *   start   lock ─► log (recovery) ─► groups ─► pipelines checked ─► listeners ─► pipelines
+ *   start   pipelines checked ─► lock ─► log (recovery) ─► groups ─► listeners ─► pipelines
  *   stop    pipelines drain ─► listeners close ─► log closes ─► lock goes
  *
+ * Languages, builtins and engine load when there are pipelines.
+ *
  * Invariants
- * I1 all pipelines are checked before any starts.
- * I2 one process a data directory: the control socket is its lock.
+ * I1 all pipelines are checked before anything starts.
+ * I2 one process a data directory (`control.ts`).
+ * I3 a start that fails takes apart what it had put together.
  */
 import {
   type Address,
+  addressText,
   Arena,
   ARENA_DEFAULTS,
   type Io,
   type Logger,
   makeArenaMemory,
-  messageOf,
+  parseAddress,
   systemCode,
+  systemReason,
 } from '../base/index.ts';
-import { connectLocal, listenHttp, listenLocal, type LocalConnection } from '../base/io/local-server.ts';
+import { type HttpReply, type HttpServer, listenHttp, type LocalConnection } from '../base/io/local-server.ts';
 import { Broker } from '../broker/index.ts';
-import { builtins } from '../builtins/index.ts';
-import { parseAddress } from '../client/index.ts';
 import { Coordination } from '../coordination/index.ts';
-import type { TaskReport } from '../engine/index.ts';
-import { compileTql, printDiagnostic, SourceText } from '../lang/index.ts';
 import { Log } from '../log/index.ts';
-import { type Config, sizeBytes, WORKERS_MAX } from './config.ts';
-import { EnginePool, type PooledTask } from './engine/pool.ts';
+import { checkPipelines, type Finding } from './check.ts';
+import type { PipelineText } from './config/load.ts';
+import { type Config, durationMs, sizeBytes, WORKERS_MAX } from './config/schema.ts';
+import { takeDirectory } from './control.ts';
+import type { EnginePool } from './engine/pool.ts';
 import { appErrors } from './errors.ts';
+import { type Phase, readinessChecks, readinessText } from './health.ts';
 import { LoopDelay } from './loop-delay.ts';
-import { renderMetrics } from './metrics.ts';
+import { lagOf, renderMetrics } from './metrics.ts';
+import { type PipelineReport, Pipelines } from './pipelines.ts';
 import { checkpointsOf, deadLettersOf, embeddedLogOf } from './services.ts';
 import { VERSION } from './version.ts';
-
-export interface PipelineText {
-  readonly id: string;
-  readonly file: string;
-  readonly text: string;
-}
 
 export interface AppParts {
   readonly io: Io;
@@ -49,24 +49,25 @@ export interface AppParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes a free port when the wanted one is taken. */
   readonly movesPorts?: boolean;
-  /** Prints diagnostics of pipelines, at the start and while they run. */
-  printDiagnostic(text: string): void;
+  /** Begins with an empty log. */
+  readonly isFresh?: boolean;
+  /** Called when the log is open and nobody is served yet. */
+  readonly prepare?: (log: Log) => Promise<void>;
+  /** What the check of a pipeline has found, before anything starts. */
+  onFinding(finding: Finding): void;
+  /** A diagnostic of a running pipeline, printed. */
+  onWarning(text: string): void;
 }
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 const SECRET_PREFIX = 'MILLRACE_SECRETS__';
-const SHARES: readonly number[] = [0.5, 0.99, 1];
-const RESTART_MS = 1_000;
-const RESTART_MAX_MS = 60_000;
+const LOOP_DELAY_SHARES: readonly number[] = [0.5, 0.99, 1];
 /** The process's range of the arena, and each worker's behind it. */
 const ARENA_BYTES = 256 * 1024 * 1024;
 const WORKER_BYTES = 128 * 1024 * 1024;
-
-interface Running {
-  readonly text: PipelineText;
-  task: PooledTask;
-  restarts: number;
-}
+const REQUEST_BYTES_MAX = 65_536;
+const TAP_MS = 100;
+const TAP_CAPACITY = 1_000;
 
 export class App {
   readonly parts: AppParts;
@@ -77,137 +78,119 @@ export class App {
   httpAddress!: Address;
   private readonly arena: Arena;
   private readonly workers: number;
-  private pool!: EnginePool;
+  private pipelines!: Pipelines;
   private loopDelay!: LoopDelay;
-  private readonly running: Running[] = [];
-  private readonly closers: (() => Promise<void>)[] = [];
-  private isStopping = false;
-  private isReady = false;
+  private readonly closers: (() => Promise<void> | void)[] = [];
+  private phase: Phase = 'starting';
+  /** Called once when the log refuses all further writes for good. */
   onFatal: (error: Error) => void = () => undefined;
 
   constructor(parts: AppParts) {
     this.parts = parts;
     const { config, io } = parts;
-    this.workers =
-      config.engine.workers === 'auto'
-        ? Math.min(WORKERS_MAX, Math.max(1, io.threads.cores - 1))
-        : config.engine.workers;
+    const { workers } = config.engine;
+    this.workers = workers === 'auto' ? Math.min(WORKERS_MAX, Math.max(1, io.threads.cores - 1)) : workers;
     const memory = makeArenaMemory(ARENA_BYTES + Math.max(1, this.workers) * WORKER_BYTES);
     this.arena = new Arena(memory, { ...ARENA_DEFAULTS, end: ARENA_BYTES });
   }
 
   async start(): Promise<void> {
-    const { config, io } = this.parts;
-    this.checkAll();
+    try {
+      await this.open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  reports(): readonly PipelineReport[] {
+    return this.pipelines.reports();
+  }
+
+  /**
+   * Lets pipelines deliver what they have, for as long as the configuration says, then closes everything. False when
+   * something was left: it is read again at the next start.
+   */
+  async stop(
+    onWait: (secondsLeft: number, reports: readonly PipelineReport[]) => void = () => undefined,
+  ): Promise<boolean> {
+    if (this.phase === 'draining') return true;
+    this.phase = 'draining';
+    const isClean = await this.pipelines.drain(durationMs(this.parts.config.drain_timeout), onWait);
+    await this.close();
+    return isClean;
+  }
+
+  private async open(): Promise<void> {
+    const { config, io, logger, pipelines: texts } = this.parts;
+    await this.check();
     const kafka = this.addressOf(config.kafka.listen, config.kafka.allow_plaintext);
     const http = this.addressOf(config.http.listen, true);
-    if (!io.files.exists(config.data)) io.files.makeDirectory(config.data);
-    await this.lock();
-    this.log = await Log.open(io, { directory: `${config.data}/log`, fileBytesMax: sizeBytes(config.log.file_size) });
+    const giveBack = await takeDirectory(io, config.data, (command, connection) => this.control(command, connection));
+    this.closers.push(giveBack);
+    const directory = `${config.data}/log`;
+    if (this.parts.isFresh && io.files.exists(directory)) io.files.remove(directory);
+    this.log = await Log.open(io, { directory, fileBytesMax: sizeBytes(config.log.file_size) });
     this.log.onFatal = error => this.onFatal(error);
     this.closers.push(() => this.log.close());
     if (this.log.tornBytes > 0)
-      this.parts.logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
+      logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
+    await this.parts.prepare?.(this.log);
     this.coordination = new Coordination(io, this.log);
+    this.pipelines = new Pipelines({ clock: io.clock, logger, log: this.log });
     this.broker = new Broker({
       io,
       arena: this.arena,
       log: this.log,
       coordination: this.coordination,
-      logger: this.parts.logger,
+      logger,
       settings: {
         autoCreateTopics: config.kafka.auto_create_topics,
         defaultPartitions: config.kafka.default_partitions,
       },
     });
-    this.pool = new EnginePool({
+    this.closers.push(() => this.broker.close());
+    const { advertised_host: host, advertised_port: port } = config.kafka;
+    const advertised = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) };
+    this.kafkaAddress = await this.listening('Kafka', '--kafka', kafka, address =>
+      this.broker.listen({ address, advertised }),
+    );
+    this.loopDelay = new LoopDelay(io.clock);
+    this.closers.push(() => this.loopDelay.stop());
+    await this.openHttp(http);
+    if (texts.length > 0) await this.pipelines.start(await this.makePool(), texts);
+    this.phase = 'ready';
+  }
+
+  private async close(): Promise<void> {
+    for (const close of this.closers.splice(0).reverse()) await close();
+  }
+
+  private async check(): Promise<void> {
+    const findings = await checkPipelines(this.parts.pipelines, { hasImplicitEnds: false });
+    for (const finding of findings) this.parts.onFinding(finding);
+    const bad = findings
+      .filter(({ diagnostic }) => diagnostic.severity === 'error')
+      .map(({ pipelineId }) => pipelineId);
+    if (bad.length > 0) throw appErrors.badPipeline({ ids: [...new Set(bad)].join(', ') });
+  }
+
+  private async makePool(): Promise<EnginePool> {
+    const { EnginePool: Pool } = await import('./engine/pool.ts');
+    const { io } = this.parts;
+    const pool = new Pool({
       io,
       arena: this.arena,
       workers: this.workers,
       ranges: { start: ARENA_BYTES, bytes: WORKER_BYTES },
       log: embeddedLogOf(io, this.log, this.coordination),
       letters: deadLettersOf(this.log),
-      checkpoints: checkpointsOf(this.log),
+      checkpoints: checkpointsOf(this.log, pipelineId => this.pipelines.checkpointed(pipelineId)),
       secrets: this.secrets(),
-      warn: text => this.parts.printDiagnostic(text),
+      warn: text => this.parts.onWarning(text),
     });
-    this.closers.push(() => this.pool.close());
-    const { advertised_host: host, advertised_port: port } = config.kafka;
-    const advertised = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) };
-    this.kafkaAddress = await this.listening(kafka, address => this.broker.listen({ address, advertised }));
-    this.closers.push(() => this.broker.close());
-    this.loopDelay = new LoopDelay(io.clock);
-    this.closers.push(async () => this.loopDelay.stop());
-    await this.openHttp(http);
-    for (const text of this.parts.pipelines) await this.startPipeline(text);
-    this.isReady = true;
-  }
-
-  reports(): readonly TaskReport[] {
-    return this.running.map(({ task }) => task.report());
-  }
-
-  /** Lets pipelines deliver what they have, at most for `graceMs`, then closes everything. */
-  async stop(graceMs: number, onWait: (seconds: number, reports: readonly TaskReport[]) => void): Promise<void> {
-    if (this.isStopping) return;
-    this.isStopping = true;
-    this.isReady = false;
-    const { clock } = this.parts.io;
-    for (const { task } of this.running) task.drain();
-    const end = clock.monotonic() + graceMs;
-    const all = Promise.all(this.running.map(({ task }) => task.finished.catch(() => undefined))).then(() => true);
-    for (;;) {
-      const left = end - clock.monotonic();
-      const tick = new Promise<boolean>(resolve =>
-        clock.after(Math.min(1_000, Math.max(1, left)), () => resolve(false)),
-      );
-      if ((await Promise.race([all, tick])) || left <= 1_000) break;
-      onWait(Math.ceil((left - 1_000) / 1_000), this.reports());
-    }
-    for (const { task } of this.running) task.abort('stopped before everything was delivered');
-    for (const close of this.closers.reverse()) await close();
-  }
-
-  private checkAll(): void {
-    const failed: string[] = [];
-    for (const { file, id, text } of this.parts.pipelines) {
-      const source = new SourceText(file, text);
-      const { diagnostics } = compileTql(source, builtins, { id, hasImplicitEnds: false });
-      for (const diagnostic of diagnostics) this.parts.printDiagnostic(printDiagnostic(diagnostic, source));
-      if (diagnostics.some(({ severity }) => severity === 'error')) failed.push(id);
-    }
-    if (failed.length > 0) throw appErrors.badPipeline({ id: failed.join(', ') });
-  }
-
-  private async startPipeline(text: PipelineText): Promise<void> {
-    const entry: Running = { text, task: this.makeTask(text), restarts: 0 };
-    this.running.push(entry);
-    await this.runTask(entry);
-  }
-
-  private makeTask({ file, id, text }: PipelineText): PooledTask {
-    return this.pool.task(id, file, text);
-  }
-
-  /** Starts the task and, should it fail, starts it again from its last committed epoch after a growing pause. */
-  private async runTask(entry: Running): Promise<void> {
-    const failed = (error: unknown): void => {
-      if (this.isStopping) return;
-      const pause = Math.min(RESTART_MAX_MS, RESTART_MS * 2 ** entry.restarts++);
-      this.parts.logger.error(`pipeline ${entry.text.id} failed: ${messageOf(error)}`, { next_try_ms: pause });
-      this.parts.io.clock.after(
-        pause,
-        () => {
-          if (this.isStopping) return;
-          entry.task = this.makeTask(entry.text);
-          void this.runTask(entry);
-        },
-        { background: true },
-      );
-    };
-    entry.task.finished.catch(failed);
-    // Why it does not start is why it has finished.
-    await entry.task.start().catch(() => undefined);
+    this.closers.push(() => pool.close());
+    return pool;
   }
 
   /** By upper-case name: those of the configuration, and over them those of the environment. */
@@ -221,128 +204,108 @@ export class App {
   }
 
   private addressOf(text: string, mayBeExposed: boolean): Address {
-    const address = parseAddress(text);
-    if (!address) throw appErrors.addressTaken({ address: text, reason: 'it is not host:port' });
+    const address = parseAddress(text)!;
     if (!mayBeExposed && !LOOPBACK.has(address.host)) throw appErrors.exposedPlaintext({ host: address.host });
     return address;
   }
 
-  private async listening(address: Address, listen: (address: Address) => Promise<Address>): Promise<Address> {
+  private async listening(
+    purpose: string,
+    flag: string,
+    address: Address,
+    listen: (address: Address) => Promise<Address>,
+  ): Promise<Address> {
     try {
       return await listen(address);
     } catch (error) {
-      if (systemCode(error) === 'EADDRINUSE' && this.parts.movesPorts) return listen({ ...address, port: 0 });
-      throw appErrors.addressTaken({ address: `${address.host}:${address.port}`, reason: messageOf(error) }, error);
+      const code = systemCode(error);
+      if (code === 'EADDRINUSE' && this.parts.movesPorts) {
+        this.parts.logger.warn(`${addressText(address)} is taken: ${purpose} gets a free port instead`);
+        return listen({ ...address, port: 0 });
+      }
+      const reason = systemReason(error);
+      throw appErrors.cannotListen({ address: addressText(address), purpose, reason, flag }, error);
     }
   }
 
   private async openHttp(address: Address): Promise<void> {
-    let server: { readonly address: Address; close(): Promise<void> } | undefined;
-    this.httpAddress = await this.listening(address, async wanted => {
-      server = await listenHttp(wanted, request => this.answer(request.path));
+    let server!: HttpServer;
+    this.httpAddress = await this.listening('health and metrics', '--http', address, async wanted => {
+      server = await listenHttp(wanted, REQUEST_BYTES_MAX, ({ method, path }) => this.answer(method, path));
       return server.address;
     });
-    this.closers.push(() => server!.close());
+    this.closers.push(() => server.close());
   }
 
-  private answer(path: string): { status: number; type: string; body: string } {
-    const text = (status: number, body: string) => ({ status, type: 'text/plain; charset=utf-8', body });
-    switch (path.split('?')[0]) {
+  private answer(method: string, path: string): HttpReply {
+    const text = (status: number, body: string): HttpReply => ({ status, type: 'text/plain; charset=utf-8', body });
+    if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is answered here\n');
+    const [route, query = ''] = path.split('?');
+    switch (route) {
       case '/livez':
         return text(200, 'ok\n');
       case '/readyz': {
-        const failed = this.reports().filter(({ state }) => state === 'failed');
-        if (this.isReady && failed.length === 0) return text(200, 'ok\n');
-        return text(
-          503,
-          failed.length > 0
-            ? `${failed.map(({ pipelineId, reason }) => `${pipelineId}: ${reason}`).join('\n')}\n`
-            : 'starting or stopping\n',
-        );
+        const listeners = [`Kafka on ${addressText(this.kafkaAddress)}`];
+        const checks = readinessChecks(this.phase, listeners, this.reports());
+        const { isReady, text: body } = readinessText(checks, new URLSearchParams(query).has('verbose'));
+        return text(isReady ? 200 : 503, body);
       }
-      case '/metrics': {
-        const delays = this.loopDelay.quantiles(SHARES);
-        return {
-          status: 200,
-          type: 'text/plain; version=0.0.4; charset=utf-8',
-          body: renderMetrics({
-            version: VERSION,
-            counters: this.broker.counters,
-            openConnections: this.broker.openConnections,
-            refusals: this.broker.refusedCount,
-            log: this.log.stats,
-            pipelines: this.reports(),
-            loopDelay: SHARES.map((share, i) => [share, delays[i]!]),
-          }),
-        };
-      }
+      case '/metrics':
+        return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: this.metrics() };
       default:
         return text(404, 'not found; here are /livez, /readyz and /metrics\n');
     }
   }
 
-  private async lock(): Promise<void> {
-    const path = controlPath(this.parts.config.data);
-    const { files } = this.parts.io;
-    if (files.exists(path)) {
-      try {
-        (await connectLocal(path)).close();
-      } catch {
-        // Nobody answers: the socket of a process that is gone.
-        files.remove(path);
-      }
-      if (files.exists(path)) throw appErrors.inUse({ directory: this.parts.config.data });
-    }
-    const close = await listenLocal(path, connection => this.control(connection));
-    this.closers.push(async () => {
-      void close();
-      if (files.exists(path)) files.remove(path);
+  private metrics(): string {
+    const delays = this.loopDelay.quantiles(LOOP_DELAY_SHARES);
+    return renderMetrics({
+      version: VERSION,
+      nowMs: this.parts.io.clock.now(),
+      counters: this.broker.counters,
+      openConnections: this.broker.openConnections,
+      refusals: this.broker.refusedCount,
+      log: this.log.stats,
+      pipelines: this.reports(),
+      lag: lagOf(this.log, this.coordination),
+      loopDelay: LOOP_DELAY_SHARES.map((share, i) => [share, delays[i]!]),
     });
   }
 
-  /** Commands of other processes of this user, one JSON object a line. */
-  private control(connection: LocalConnection): void {
-    const failed = (error: unknown): void => connection.send(JSON.stringify({ error: messageOf(error) }));
-    connection.onLine(line => {
-      try {
-        const command = JSON.parse(line) as {
-          command: string;
-          pipeline?: string;
-          stage?: string;
-          where?: string;
-          capacity?: number;
-        };
-        if (command.command === 'status') connection.send(JSON.stringify({ reports: this.reports() }));
-        else if (command.command === 'tap') this.tap(connection, command).catch(failed);
-        else connection.send(JSON.stringify({ error: `unknown command ${command.command}` }));
-      } catch (error) {
-        failed(error);
+  private async control(command: Readonly<Record<string, unknown>>, connection: LocalConnection): Promise<void> {
+    switch (command['command']) {
+      case 'status': {
+        const [kafka, http] = [addressText(this.kafkaAddress), addressText(this.httpAddress)];
+        connection.send(JSON.stringify({ kafka, http, pipelines: this.reports() }));
+        return;
       }
-    });
+      case 'tap':
+        return this.tap(command, connection);
+      default:
+        throw appErrors.unknownCommand({ command: String(command['command']) });
+    }
   }
 
-  private async tap(
-    connection: LocalConnection,
-    command: { pipeline?: string; stage?: string; where?: string; capacity?: number },
-  ): Promise<void> {
-    const entry = this.running.find(({ text }) => text.id === command.pipeline);
-    if (!entry) {
-      const known = this.running.map(({ text }) => text.id).join(', ');
-      throw new Error(`no pipeline ${command.pipeline}; there are ${known}`);
-    }
-    const tap = await entry.task.tap(command.stage, command.where, command.capacity ?? 1_000);
+  private async tap(command: Readonly<Record<string, unknown>>, connection: LocalConnection): Promise<void> {
+    const optional = (name: string): string | undefined =>
+      command[name] === undefined ? undefined : String(command[name]);
+    const tap = await this.pipelines.tap(
+      String(command['pipeline']),
+      optional('stage'),
+      optional('where'),
+      TAP_CAPACITY,
+    );
     let isOpen = true;
     connection.onClose(() => {
       isOpen = false;
       tap.close();
     });
     while (isOpen) {
-      connection.send(JSON.stringify(await tap.take()));
-      await new Promise<void>(resolve => this.parts.io.clock.after(100, resolve, { background: true }));
+      const report = await tap.take();
+      if (!report) break;
+      connection.send(JSON.stringify(report));
+      await new Promise<void>(resolve => this.parts.io.clock.after(TAP_MS, resolve, { background: true }));
     }
+    connection.close();
   }
-}
-
-export function controlPath(directory: string): string {
-  return `${directory}/control.sock`;
 }

@@ -1,4 +1,4 @@
-/** Errors of configuration and start: MR10xx. */
+/** Errors of configuration and start: MR100x; those about the text of a configuration are diagnostics (`config/document.ts`). */
 import { defineErrors } from '../base/index.ts';
 
 export const appErrors = defineErrors({
@@ -8,28 +8,46 @@ export const appErrors = defineErrors({
     exit: 1,
     help: 'Stop the other process, or give this one a directory of its own with --data.',
   },
-  addressTaken: {
+  cannotListen: {
     code: 'MR1002',
-    text: 'cannot listen on {address}: {reason}',
+    text: 'cannot listen on {address} for {purpose}: {reason}',
     exit: 1,
-    help: 'Choose another port with --kafka or --http, or stop what listens there.',
+    help: 'Choose another port with {flag}, or stop what listens there.',
   },
   badConfig: {
     code: 'MR1003',
-    text: 'the configuration {file} has errors',
+    text: 'the configuration has {errors}',
     exit: 78,
-    help: 'See the places above; `millrace check` shows them without starting.',
+    help: 'See above; nothing was started. `millrace check` shows the same without starting.',
   },
   badPipeline: {
     code: 'MR1004',
-    text: 'pipeline {id} has errors',
+    text: 'pipelines with errors: {ids}',
     exit: 78,
-    help: 'See the places above; nothing was started.',
+    help: 'See above; nothing was started. `millrace check` shows the same without starting.',
   },
   exposedPlaintext: {
     code: 'MR1005',
     text: 'refusing to listen on {host} without TLS',
     exit: 78,
     help: 'Listen on 127.0.0.1, or set `kafka.allow_plaintext: true` to expose a plaintext listener on purpose.',
+  },
+  badDataDirectory: {
+    code: 'MR1006',
+    text: 'the data directory {directory} cannot be used: {reason}',
+    exit: 1,
+    help: 'Name a directory on a local disk that this user may write to, with --data or `data:`.',
+  },
+  unknownPipeline: {
+    code: 'MR1007',
+    text: 'there is no pipeline {pipeline}; there are: {known}',
+    exit: 4,
+    help: 'Pipelines go by the id that the configuration gives them.',
+  },
+  unknownCommand: {
+    code: 'MR1008',
+    text: 'the control socket knows no command {command}',
+    exit: 1,
+    help: 'Command line and process are of different versions; use the one that the process was started with.',
   },
 });

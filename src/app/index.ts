@@ -1,8 +1,11 @@
-/** Front door of `app`: the process, its configuration, the demo. */
-export { App, type AppParts, controlPath, type PipelineText } from './app.ts';
-export { type Config, configJsonSchema, parseConfig } from './config.ts';
+/** Front door of `app`: the process and its configuration. The demo has a door of its own. */
+export { App, type AppParts } from './app.ts';
+export { checkPipelines, type Finding } from './check.ts';
+export { configDiagnostics } from './config/document.ts';
+export { findConfig, type LoadedConfig, loadConfig, type PipelineText, readConfig } from './config/load.ts';
+export { type Config, configJsonSchema } from './config/schema.ts';
+export { controlPath } from './control.ts';
 export { appErrors } from './errors.ts';
+export type { TotalLine } from './ledgers.ts';
+export type { PipelineReport } from './pipelines.ts';
 export { VERSION } from './version.ts';
-export { Demo, DEMO_TOKEN, DEMO_TOPIC, DEMO_TOPIC_CONFIGS } from './demo/demo.ts';
-export { HecReceiver } from './demo/hec-receiver.ts';
-export { demoPipelines } from './demo/pipelines.ts';

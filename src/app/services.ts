@@ -1,7 +1,7 @@
 /** What pipelines get from the process: the embedded log, dead letters in a topic, checkpoints in a state table. */
 import type { Io } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
-import { type Log, logErrors, type Partition } from '../log/index.ts';
+import { type Log, logErrors, type Partition, type StateChange } from '../log/index.ts';
 import type {
   Checkpoint,
   CheckpointStore,
@@ -99,13 +99,16 @@ function headersOf(letter: DeadLetter): RecordHeaders {
   return [...letter.headers, ...added];
 }
 
-export function checkpointsOf(log: Log): CheckpointStore {
+/** `also` gives what is written with a checkpoint, in the same frame. */
+export function checkpointsOf(log: Log, also: (pipelineId: string) => readonly StateChange[]): CheckpointStore {
   return {
     load: pipelineId => {
       const stored = log.states.get(CHECKPOINTS, pipelineId);
       return Promise.resolve(stored && (JSON.parse(Buffer.from(stored).toString()) as Checkpoint));
     },
-    save: (pipelineId, checkpoint) =>
-      log.change([{ table: CHECKPOINTS, key: pipelineId, value: Buffer.from(JSON.stringify(checkpoint)) }]),
+    save: (pipelineId, checkpoint) => {
+      const value = Buffer.from(JSON.stringify(checkpoint));
+      return log.change([{ table: CHECKPOINTS, key: pipelineId, value }, ...also(pipelineId)]);
+    },
   };
 }

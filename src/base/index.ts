@@ -1,4 +1,5 @@
 /** Front door of `base`: bytes, arena, clock, randomness, the I/O seam, errors, diagnostics, logs, metrics. */
+export { addressText, parseAddress } from './address.ts';
 export {
   ARENA_DEFAULTS,
   Arena,
@@ -26,8 +27,9 @@ export { FrameReceiver } from './frame-receiver.ts';
 export { Calls, type Remote } from './io/calls.ts';
 export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';
-export { jsonLogger, limitRepeats, type Logger, silentLogger, textLogger } from './logger.ts';
+export { jsonLogger, limitRepeats, type Logger, type LogLevel, silentLogger, textLogger } from './logger.ts';
 export { SeededRandom } from './random.ts';
 export { sameSecret } from './same-secret.ts';
 export { nearest } from './suggest.ts';
+export { systemReason } from './system-reason.ts';
 export { TimeSlice } from './time-slice.ts';

@@ -1,15 +1,12 @@
 #!/usr/bin/env node
-/** The command line. `version` answers without loading anything; every other command loads its own module when called. */
-import { VERSION } from '../app/version.ts';
+/** The command line. Every command loads what it needs when it is called. */
+import { runCli } from './program.ts';
 
-const [first, ...rest] = process.argv.slice(2);
+// A reader that goes away (`| head`) ends the command quietly; a log reader that goes away ends nothing.
+process.stdout.on('error', error => {
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit();
+  throw error;
+});
+process.stderr.on('error', () => undefined);
 
-if (first === 'version' || first === '--version' || first === '-V') {
-  const isJson = rest.includes('json') || rest.includes('--output=json');
-  process.stdout.write(
-    isJson ? `${JSON.stringify({ version: VERSION, node: process.version })}\n` : `millrace ${VERSION}\n`,
-  );
-} else {
-  const { runCli } = await import('./program.ts');
-  await runCli(process.argv);
-}
+process.exitCode = await runCli(process.argv.slice(2));

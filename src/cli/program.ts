@@ -1,102 +1,170 @@
-/** All commands, their flags and help. Modules behind them load when they are called. */
-import { Command, CommanderError, Option } from 'commander';
+/** Commands, flags and help as commander has them, built from the definitions; usage errors in our form. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../app/version.ts';
-import { reportError } from './output.ts';
+import { BadValue, type CommandDefinition, type Flag } from './command.ts';
+import { commands } from './commands/index.ts';
+import { cliErrors } from './errors.ts';
+import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
+import { reportError, setColour } from './output.ts';
+import type { ColourChoice } from './terminal.ts';
 
-export async function runCli(argv: readonly string[]): Promise<void> {
+const WIDTH = 100;
+
+/** Runs one command line and resolves with the exit code. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const program = makeProgram();
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error);
+    if (error.exitCode === 0) return EXIT.ok;
+    // Without a command there is nothing to correct: help was printed.
+    return error.code === 'commander.help' ? EXIT.usage : reportError(usageError(error, program, args));
+  }
+}
+
+export function makeProgram(): Command {
   const program = new Command('millrace')
     .description('Moves events into, through and out of Kafka.')
-    .version(VERSION, '-V, --version')
+    .version(`millrace ${VERSION}`, '-V, --version', 'print the version')
+    .addOption(
+      optionOf({
+        flags: '--color <when>',
+        text: 'colour on stderr',
+        choices: ['auto', 'always', 'never'],
+        default: 'auto',
+      }),
+    )
+    .addHelpText('after', () => footer())
+    .hook('preAction', command => setColour(command.opts()['color'] as ColourChoice));
+  prepare(program);
+  for (const definition of commands) add(program, definition);
+  return program;
+}
+
+function footer(): string {
+  const codes = EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
+  return `
+Every flag can be given in the environment: --kafka as MILLRACE_KAFKA.
+
+Exit codes:
+${codes.join('\n')}`;
+}
+
+/** Behaviour that commander does not hand down to subcommands. */
+function prepare(command: Command): void {
+  command
+    .exitOverride()
     .showSuggestionAfterError(true)
-    .exitOverride();
-  const run = (load: () => Promise<void>): Promise<void> =>
-    load().catch((error: unknown) => {
-      process.exitCode = reportError(error);
+    .helpCommand(false)
+    .helpOption('-h, --help', 'print help')
+    .configureOutput({ getOutHelpWidth: () => WIDTH, getErrHelpWidth: () => WIDTH, outputError: () => undefined })
+    .configureHelp({
+      optionDescription: describe,
+      subcommandTerm: sub =>
+        [
+          sub.name(),
+          ...sub.registeredArguments.map(argument =>
+            argument.required
+              ? `<${argument.name()}${argument.variadic ? '...' : ''}>`
+              : `[${argument.name()}${argument.variadic ? '...' : ''}]`,
+          ),
+        ].join(' '),
     });
+}
 
-  program
-    .command('up')
-    .description('run the embedded log, the Kafka listener and the configured pipelines')
-    .option('-c, --config <file>', 'configuration file', 'millrace.yaml')
-    .option('--data <dir>', 'data directory')
-    .option('--kafka <host:port>', 'address of the Kafka listener')
-    .option('--http <host:port>', 'address for health and metrics')
-    .option('--demo', 'run the demo on generated events')
-    .option('--fresh', 'with --demo: begin with an empty log')
-    .action(options => run(async () => (await import('./commands/up.ts')).up(options)));
+/** As commander's own, without the variable's name: the footer tells the rule. */
+function describe(option: Option): string {
+  const choices = option.argChoices ? [option.argChoices.join(', ')] : [];
+  const preset =
+    option.defaultValue === undefined
+      ? []
+      : [`default: ${option.defaultValueDescription ?? String(option.defaultValue)}`];
+  const extra = [...choices, ...preset].join('; ');
+  return extra === '' ? option.description : `${option.description} (${extra})`;
+}
 
-  program
-    .command('run')
-    .argument('<pipeline>', 'TQL text, or a file that ends in .tql')
-    .description('run a pipeline here; open ends are standard input and output')
-    .action(pipeline => run(async () => (await import('./commands/run.ts')).run(pipeline)));
-
-  program
-    .command('check')
-    .argument('<paths...>', 'TQL files and configurations; - is standard input')
-    .description('check TQL files and configurations without running them')
-    .option('--parse-only', 'stop behind the parser')
-    .addOption(new Option('--format <format>', 'form of the diagnostics').choices(['text', 'json']).default('text'))
-    .action((paths, options) => run(async () => (await import('./commands/check.ts')).check(paths, options)));
-
-  program
-    .command('tap')
-    .argument('<stage>', 'PIPELINE or PIPELINE/STAGE, the stage by its number or operator')
-    .description('show live events behind a stage of a running pipeline')
-    .option('--data <dir>', 'data directory of the running process', '.millrace/demo')
-    .option('--where <predicate>', 'TQL predicate')
-    .option('-n, --count <n>', 'end after that many events')
-    .action((stage, options) => run(async () => (await import('./commands/tap.ts')).tap(stage, options)));
-
-  const brokers = (command: Command): Command =>
-    command.option('-b, --brokers <host:port>', 'Kafka brokers', '127.0.0.1:9092');
-  const topics = program.command('topics').description('topics of a cluster');
-  const client = async () => import('./commands/kafka.ts');
-  brokers(topics.command('list')).action(options => run(async () => (await client()).listTopics(options)));
-  brokers(topics.command('create').argument('<topic>'))
-    .option('-p, --partitions <n>', 'partitions', '1')
-    .option('--config <key=value...>', 'topic configs')
-    .action((topic, options) => run(async () => (await client()).createTopic(topic, options)));
-  brokers(topics.command('describe').argument('<topic>')).action((topic, options) =>
-    run(async () => (await client()).describeTopic(topic, options)),
-  );
-  brokers(topics.command('delete').argument('<topic>'))
-    .option('--yes', 'do not ask')
-    .action((topic, options) => run(async () => (await client()).deleteTopic(topic, options)));
-  brokers(program.command('produce').argument('<topic>').description('one record for each line of standard input'))
-    .option('-k, --key-separator <text>', 'text between key and value')
-    .action((topic, options) => run(async () => (await client()).produce(topic, options)));
-  brokers(program.command('consume').argument('<topic>').description('values of a topic on standard output'))
-    .option('--from <where>', 'beginning, end or an offset', 'beginning')
-    .option('-n, --count <n>', 'end after that many records')
-    .option('-e, --exit', 'end at the end of the topic')
-    .action((topic, options) => run(async () => (await client()).consume(topic, options)));
-  const groups = program.command('groups').description('consumer groups');
-  brokers(groups.command('list')).action(options => run(async () => (await client()).listGroups(options)));
-  brokers(groups.command('describe').argument('<group>')).action((group, options) =>
-    run(async () => (await client()).describeGroup(group, options)),
-  );
-  brokers(groups.command('delete').argument('<group>'))
-    .option('--yes', 'do not ask')
-    .action((group, options) => run(async () => (await client()).deleteGroup(group, options)));
-
-  const log = program.command('log').description('tools for the stored log');
-  log
-    .command('check')
-    .argument('<dir>', 'data directory')
-    .description('read every frame and batch; report damage with file and position')
-    .action(directory => run(async () => (await import('./commands/log-check.ts')).logCheck(directory)));
-
-  program
-    .command('schema')
-    .description('JSON Schema of millrace.yaml')
-    .action(() => run(async () => (await import('./commands/check.ts')).schema()));
-  program.command('version').description('print the version');
-
-  try {
-    await program.parseAsync([...argv]);
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
+function add(parent: Command, definition: CommandDefinition): void {
+  const {
+    arguments: args = [],
+    commands: subcommands = [],
+    description,
+    examples = [],
+    flags = [],
+    name,
+    run,
+    summary,
+  } = definition;
+  const command = parent
+    .command(name)
+    .summary(summary)
+    .description(description === undefined ? summary : `${summary}\n\n${description}`);
+  prepare(command);
+  for (const [form, text] of args) command.argument(form, text);
+  for (const flag of flags) command.addOption(optionOf(flag));
+  for (const subcommand of subcommands) add(command, subcommand);
+  if (examples.length > 0) command.addHelpText('after', `\nExamples:\n${examples.map(line => `  ${line}`).join('\n')}`);
+  if (run) {
+    command.action(async (...given: unknown[]) => {
+      const values = given.slice(0, args.length) as (string | undefined)[];
+      await run(values, command.opts() as never);
+    });
   }
+}
+
+function optionOf({ choices, default: preset, flags, isList, parse, text }: Flag): Option {
+  const option = new Option(flags, text);
+  option.env(`MILLRACE_${option.name().toUpperCase().replaceAll('-', '_')}`);
+  if (choices) option.choices([...choices]);
+  if (preset !== undefined) option.default(preset);
+  if (parse || isList) {
+    option.argParser((value: string, before: unknown) => {
+      const parsed = parse ? valueOf(parse, value) : value;
+      return isList ? [...((before as unknown[] | undefined) ?? []), parsed] : parsed;
+    });
+  }
+  return option;
+}
+
+function valueOf(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof BadValue) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+const BAD_VALUE =
+  /^option '(?:-\w, )?(--[\w-]+).*?' (?:argument|value) '(.*?)'(?: from env '(\w+)')? is invalid\. (.*)$/s;
+
+/** Commander's texts are `error: … (Did you mean x?)`; ours name apart what helps. */
+function usageError(error: CommanderError, program: Command, args: readonly string[]): Error {
+  const text = error.message.replace(/^error: /, '');
+  const command = ['millrace', ...commandPath(program, args)].join(' ');
+  const [, flag, value, variable, reason] = BAD_VALUE.exec(text) ?? [];
+  if (flag !== undefined) {
+    const allowed = reason!.replace(/^Allowed choices are (.*)\.$/, 'must be one of $1');
+    return cliErrors.badValue({ flag: variable ?? flag, value, reason: allowed });
+  }
+  const [problem = ''] = text.split('\n');
+  const meant = /\(Did you mean (?:one of )?(.*)\?\)/.exec(text)?.[1];
+  return cliErrors.usage({
+    problem,
+    remedy: meant ? `did you mean ${meant}?` : `\`${command} --help\` shows what there is`,
+  });
+}
+
+/** Names of the commands that the arguments begin with. */
+function commandPath(program: Command, args: readonly string[]): string[] {
+  const path: string[] = [];
+  let at = program;
+  for (const arg of args.filter(word => !word.startsWith('-'))) {
+    const next = at.commands.find(command => command.name() === arg);
+    if (!next) break;
+    path.push(arg);
+    at = next;
+  }
+  return path;
 }

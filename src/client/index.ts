@@ -17,5 +17,5 @@ export { saslAuthenticate, type SaslSettings } from './authenticator.ts';
 export { type Acl, type AclSearch, type ScramInfo, SecurityAdmin } from './security-admin.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
 export type { Acknowledge } from './producer/window.ts';
-export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster, parseAddress } from './properties.ts';
+export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster } from './properties.ts';
 export type { TopicPartition } from './topic-partition.ts';

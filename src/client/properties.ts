@@ -3,7 +3,7 @@
  * it is refused. A property that is not here is an error with the nearest name.
  */
 import type { Address, Arena, Io, MillraceError, TlsOptions } from '../base/index.ts';
-import { nearest } from '../base/index.ts';
+import { nearest, parseAddress } from '../base/index.ts';
 import { mechanismNames } from '../sasl/index.ts';
 import { Cluster, type ClusterSettings } from './cluster.ts';
 import type { ResetPolicy } from './consumer/assignment.ts';
@@ -127,7 +127,7 @@ const OAUTH_PROPERTIES = Object.fromEntries(
 
 const PROPERTIES: Readonly<Record<string, Setter>> = {
   'bootstrap.servers': (draft, value) => {
-    const addresses = value.split(',').map(part => parseAddress(part.trim()));
+    const addresses = value.split(',').map(part => parseAddress(part.trim(), DEFAULT_BOOTSTRAP.port));
     if (addresses.some(address => address === undefined)) return 'it must be host:port, separated by commas';
     draft.cluster.bootstrap = addresses as Address[];
   },
@@ -302,13 +302,6 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
 /** With an arena, fetched batches lie in its slabs, and who takes them releases them. */
 export function makeCluster(io: Io, settings: ClientSettings, arena?: Arena): Cluster {
   return new Cluster(io, { ...settings.cluster, ...(arena && { arena }) });
-}
-
-export function parseAddress(text: string): Address | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
-  const port = Number(match?.[3] ?? 9092);
-  if (!match || port > 65_535) return undefined;
-  return { host: match[1] ?? match[2]!, port };
 }
 
 function unknownProperty(name: string, value: string): MillraceError {

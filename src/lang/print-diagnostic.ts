@@ -45,29 +45,38 @@ export function printDiagnostic(
 ): string {
   const paint = diagnostic.severity === 'error' ? palette.error : palette.warning;
   const lines = [`${paint(diagnostic.severity)}: ${palette.bold(diagnostic.message)}`];
-  const places = source && diagnostic.span ? placesOf(diagnostic, source) : [];
-  const gutter = String(Math.max(1, ...places.map(place => place.line))).length;
-  const bar = `${' '.repeat(gutter + 1)}${palette.accent('|')}`;
-  if (source && diagnostic.span) {
-    const { column, line } = source.position(diagnostic.span.start);
-    lines.push(`${' '.repeat(gutter)}${palette.accent('-->')} ${source.file}:${line}:${column}`, bar);
-    let last: number | undefined;
-    let shown = shownOf('', 1);
-    for (const place of places) {
-      if (last !== undefined && place.line > last + 1) lines.push(`${' '.repeat(gutter)}${palette.accent('⋮')}`);
-      if (place.line !== last) shown = shownOf(source.line(place.line), place.column);
-      if (place.line !== last)
-        lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${shown.text}`);
-      const under = paint(place.mark.repeat(Math.min(UNDERLINE_LENGTH_MAX, Math.max(1, place.length))));
-      lines.push(`${bar} ${shown.blank(place.column)}${under}${place.text === '' ? '' : ` ${place.text}`}`);
-      last = place.line;
-    }
-    lines.push(bar);
-  }
-  const indent = ' '.repeat(gutter + 1);
+  const hasPlace = source !== undefined && diagnostic.span !== undefined;
+  if (hasPlace) lines.push(...excerpt(diagnostic, source, palette));
+  const indent = ' '.repeat(gutterOf(hasPlace ? placesOf(diagnostic, source) : []) + 1);
   for (const note of diagnostic.notes ?? []) lines.push(`${indent}${palette.accent('=')} note: ${note}`);
   for (const hint of diagnostic.hints ?? []) lines.push(`${indent}${palette.accent('=')} hint: ${hint}`);
   return lines.join('\n');
+}
+
+/** File, line and column, and the lines with their places marked. */
+export function excerpt(diagnostic: Diagnostic, source: SourceText, palette: Palette = PLAIN): string[] {
+  const paint = diagnostic.severity === 'error' ? palette.error : palette.warning;
+  const places = placesOf(diagnostic, source);
+  const gutter = gutterOf(places);
+  const bar = `${' '.repeat(gutter + 1)}${palette.accent('|')}`;
+  const { column, line } = source.position(diagnostic.span!.start);
+  const lines = [`${' '.repeat(gutter)}${palette.accent('-->')} ${source.file}:${line}:${column}`, bar];
+  let last: number | undefined;
+  let shown = shownOf('', 1);
+  for (const place of places) {
+    if (last !== undefined && place.line > last + 1) lines.push(`${' '.repeat(gutter)}${palette.accent('⋮')}`);
+    if (place.line !== last) shown = shownOf(source.line(place.line), place.column);
+    if (place.line !== last)
+      lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${shown.text}`);
+    const under = paint(place.mark.repeat(Math.min(UNDERLINE_LENGTH_MAX, Math.max(1, place.length))));
+    lines.push(`${bar} ${shown.blank(place.column)}${under}${place.text === '' ? '' : ` ${place.text}`}`);
+    last = place.line;
+  }
+  return [...lines, bar];
+}
+
+function gutterOf(places: readonly Place[]): number {
+  return String(Math.max(1, ...places.map(place => place.line))).length;
 }
 
 function placesOf(diagnostic: Diagnostic, source: SourceText): Place[] {

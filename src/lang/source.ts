@@ -47,9 +47,14 @@ export class SourceText {
     return count;
   }
 
+  /** Offset at which a line begins; the text's end for lines behind it. */
+  lineStart(number: number): number {
+    return this.lineStarts[number - 1] ?? this.text.length;
+  }
+
   /** Text of a line without its end; lines count from 1. */
   line(number: number): string {
-    const start = this.lineStarts[number - 1] ?? this.text.length;
+    const start = this.lineStart(number);
     const end = this.lineStarts[number] ?? this.text.length + 1;
     return this.text.slice(start, end - 1).replace(/\r$/, '');
   }

@@ -15,7 +15,7 @@ interface Run {
 }
 
 function check(directory: string, args: readonly string[], input: string | Uint8Array = ''): Run {
-  const env = { ...process.env, NO_COLOR: '1' };
+  const env = { ...process.env, NO_COLOR: '1', LC_ALL: 'C.UTF-8' };
   const { status, stderr, stdout } = spawnSync(process.execPath, [main, 'check', ...args], {
     cwd: directory,
     env,
@@ -79,7 +79,7 @@ test('diagnostics as JSON have file, line, column, severity, code and message', 
     ]),
     [
       ['a.tql', 1, 23, 'error', 'MR2001', 'unexpected character `§`'],
-      ['gone.tql', 1, 1, 'error', 'MR1020', 'cannot read gone.tql: there is no such file'],
+      ['gone.tql', 1, 1, 'error', 'MR1023', 'cannot read gone.tql: there is no such file or directory'],
     ],
   );
 });

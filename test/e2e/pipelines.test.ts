@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { App, controlPath, HecReceiver, parseConfig } from '../../src/app/index.ts';
+import { HecReceiver } from '../../src/app/demo/index.ts';
+import { App, controlPath, readConfig } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { connectLocal } from '../../src/base/io/local-server.ts';
 import { nodeIo } from '../../src/base/io/node.ts';
@@ -25,17 +26,21 @@ async function startApp(
   pipelines: readonly { id: string; text: string }[],
   workers: number | 'auto' = 'auto',
 ): Promise<App> {
-  const { config } = parseConfig(
-    `data: ${path}\nkafka: { listen: "127.0.0.1:0" }\nhttp: { listen: "127.0.0.1:0" }\nengine: { workers: ${workers} }\n`,
-    {},
-  );
+  const text = `data: ${path}
+drain_timeout: 2s
+kafka: { listen: "127.0.0.1:0" }
+http: { listen: "127.0.0.1:0" }
+engine: { workers: ${workers} }
+`;
+  const { config } = readConfig([{ file: 'test', text }], {});
   const app = new App({
     io: nodeIo(),
     config: config!,
     pipelines: pipelines.map(pipeline => ({ ...pipeline, file: pipeline.id })),
     logger: silentLogger,
     environment: { MILLRACE_SECRETS__SPLUNK_TOKEN: TOKEN },
-    printDiagnostic: () => undefined,
+    onFinding: () => undefined,
+    onWarning: () => undefined,
   });
   await app.start();
   return app;
@@ -122,7 +127,7 @@ for (const { acknowledges, workers } of [
   test(`high events reach the collectors, malformed ones the dead letters, and offsets commit (acknowledgement ${acknowledges}, workers ${workers})`, async t => {
     const { ids, list } = await receivers(t, acknowledges);
     const app = await startApp(directory(t), [balanced(list)], workers);
-    t.after(() => app.stop(100, () => undefined));
+    t.after(() => app.stop());
     await produce(app, 'ocsf-events', [...events(0, 300), '{"severity_id": 5, "broken', ...events(300, 300)]);
     const expected = high(0, 600);
     await until(() => ids.size >= expected.length, 'delivery');
@@ -137,7 +142,7 @@ for (const { acknowledges, workers } of [
     assert.equal(headers.get('millrace.origin'), 'ocsf-events/0/300');
     assert.equal(headers.get('millrace.code'), 'MR7001');
     assert.equal(headers.get('millrace.position'), '26');
-    await app.stop(5_000, () => undefined);
+    await app.stop();
     for (const line of app.reports()[0]!.ledger) assert.equal(line.held, 0, line.name);
   });
 }
@@ -145,7 +150,7 @@ for (const { acknowledges, workers } of [
 test('a busy and a hanging collector delay nobody: the other takes everything, and both are used again', async t => {
   const { ids, list } = await receivers(t, false);
   const app = await startApp(directory(t), [balanced(list)]);
-  t.after(() => app.stop(100, () => undefined));
+  t.after(() => app.stop());
   list[1]!.fault = 'busy';
   await produce(app, 'ocsf-events', events(0, 600));
   await until(() => ids.size === high(0, 600).length, 'delivery past a busy collector');
@@ -164,7 +169,7 @@ test('a busy and a hanging collector delay nobody: the other takes everything, a
 test('a refused token pauses the endpoint and loses nothing', async t => {
   const { ids, list } = await receivers(t, false);
   const app = await startApp(directory(t), [balanced(list)]);
-  t.after(() => app.stop(100, () => undefined));
+  t.after(() => app.stop());
   for (const receiver of list) receiver.fault = 'forbidden';
   await produce(app, 'ocsf-events', events(0, 60));
   const health = (): readonly { readonly isUp: boolean }[] => app.reports()[0]!.health;
@@ -181,9 +186,9 @@ test('a pipeline that was stopped goes on where it was, and saves one record an 
   let app = await startApp(path, [pipeline]);
   await produce(app, 'in', ['{"id":10, "x":1.0}', '{"id":1}', '{"id":11}']);
   await until(() => valuesOf(app, 'out').length === 2, 'the first events');
-  await app.stop(5_000, () => undefined);
+  await app.stop();
   app = await startApp(path, [pipeline]);
-  t.after(() => app.stop(1_000, () => undefined));
+  t.after(() => app.stop());
   await produce(app, 'in', ['{"id":12}']);
   await until(() => valuesOf(app, 'out').length >= 3, 'the next event');
   assert.deepEqual(
@@ -195,7 +200,7 @@ test('a pipeline that was stopped goes on where it was, and saves one record an 
 test('a tap shows events behind a stage of a pipeline in a worker, and says where a condition has no meaning', async t => {
   const path = directory(t);
   const app = await startApp(path, [{ id: 'p', text: 'load_kafka "in"\nread_json\nwhere id > 1\nto_kafka "out"' }]);
-  t.after(() => app.stop(1_000, () => undefined));
+  t.after(() => app.stop());
   const open = async (command: object): Promise<Record<string, unknown>[]> => {
     const connection = await connectLocal(controlPath(path));
     const lines: Record<string, unknown>[] = [];
@@ -222,7 +227,7 @@ test('a tap shows events behind a stage of a pipeline in a worker, and says wher
 test('a data directory serves one process', async t => {
   const path = directory(t);
   const app = await startApp(path, []);
-  t.after(() => app.stop(100, () => undefined));
+  t.after(() => app.stop());
   await assert.rejects(startApp(path, []), { code: 'MR1001' });
 });
 

@@ -1,7 +1,7 @@
 /** kill -9 of a pipeline between topic and collectors loses no event: what was read and not delivered is read again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HecReceiver } from '../../src/app/index.ts';
+import { HecReceiver } from '../../src/app/demo/index.ts';
 import { nodeIo } from '../../src/base/io/node.ts';
 import { clientSettings, makeCluster, Producer } from '../../src/client/index.ts';
 import type { RecordValue } from '../../src/data/index.ts';

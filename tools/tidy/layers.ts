@@ -36,8 +36,9 @@ export const EXTRA_DOORS: ReadonlySet<string> = new Set([
   'base/io/node.ts',
   'base/io/local-server.ts',
   'log/commit-thread.ts',
+  'app/demo/index.ts',
+  'engine/ledger.ts',
   'app/version.ts',
-  'log/commit-thread.ts',
 ]);
 
 /** Files that may touch the process itself: disk, sockets, timers, clocks, chance, environment, console. */
@@ -58,8 +59,8 @@ export const PROCESS_WORDS: readonly RegExp[] = [
 export const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
   'fast-check': 'data/value-cases.ts',
   jose: 'sasl/jwt.ts',
-  zod: 'app/config.ts',
-  yaml: 'app/config.ts',
+  zod: 'app/config/schema.ts',
+  yaml: 'app/config/document.ts',
   pino: 'base/logger.ts',
   commander: 'cli/program.ts',
   undici: 'builtins/connectors/splunk-hec/http.ts',

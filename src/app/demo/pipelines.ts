@@ -1,7 +1,7 @@
 /**
- * The demo's pipelines. The first is "Collecting High Severity OCSF events" of Tenzir's MSK page with three edits: the
- * endpoints are the demo's receivers, `aws_iam` is gone because the topic is in the embedded log, and requests go out
- * after 250 ms so that there is something to see.
+ * The demo's pipelines. The first is the seed's "Collecting High Severity OCSF events" with its broker, credentials and
+ * endpoints replaced and nothing else: `aws_iam` is gone because the topic is in the embedded log, and the endpoints are the
+ * demo's receivers. The README shows it and lists the edits; a test compares.
  */
 export function demoPipelines(endpoints: readonly string[]): { readonly id: string; readonly text: string }[] {
   const list = endpoints.map(url => JSON.stringify(url)).join(', ');
@@ -14,7 +14,7 @@ load_kafka "ocsf-events"
 read_json
 where severity_id >= 4 // High and above
 load_balance $endpoints {
-    to_splunk $endpoints, hec_token=secret("SPLUNK_TOKEN"), buffer_timeout=250ms
+    to_splunk $endpoints, hec_token=secret("SPLUNK_TOKEN")
 }
 `,
     },

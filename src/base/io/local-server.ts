@@ -1,4 +1,5 @@
 /** Servers that belong to the process alone: a Unix socket for control, HTTP for health and metrics. */
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import type { Address } from './types.ts';
@@ -9,6 +10,9 @@ export interface LocalConnection {
   onClose(handler: () => void): void;
   close(): void;
 }
+
+/** Longest line that is taken; who sends a longer one is cut off. */
+const LINE_CHARS_MAX = 16 * 1024 * 1024;
 
 function lines(socket: net.Socket): LocalConnection {
   socket.setEncoding('utf8');
@@ -22,6 +26,7 @@ function lines(socket: net.Socket): LocalConnection {
       socket.on('data', (chunk: string) => {
         const parts = (rest + chunk).split('\n');
         rest = parts.pop() ?? '';
+        if (rest.length > LINE_CHARS_MAX) socket.destroy();
         for (const part of parts) handler(part);
       });
     },
@@ -41,21 +46,21 @@ export function connectLocal(path: string): Promise<LocalConnection> {
   });
 }
 
-export function listenLocal(
-  path: string,
-  onConnection: (connection: LocalConnection) => void,
-): Promise<() => Promise<void>> {
+/** Only this user can connect. Returns what closes it; the socket's file goes with it. */
+export function listenLocal(path: string, onConnection: (connection: LocalConnection) => void): Promise<() => void> {
   const server = net.createServer(socket => onConnection(lines(socket)));
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => {
-      resolve(() => new Promise(done => server.close(() => done())));
+      fs.chmodSync(path, 0o600);
+      resolve(() => server.close());
     });
   });
 }
 
 export interface HttpRequest {
   readonly method: string;
+  /** With the query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Uint8Array;
@@ -67,29 +72,31 @@ export interface HttpReply {
   readonly body: string;
 }
 
-const BODY_BYTES_MAX = 64 * 1024 * 1024;
+export interface HttpServer {
+  readonly address: Address;
+  close(): Promise<void>;
+}
 
 export function listenHttp(
   address: Address,
-  handle: (request: HttpRequest) => HttpReply | Promise<HttpReply> | undefined,
-): Promise<{ readonly address: Address; close(): Promise<void> }> {
+  bodyBytesMax: number,
+  handle: (request: HttpRequest) => HttpReply | undefined,
+): Promise<HttpServer> {
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > BODY_BYTES_MAX) request.destroy();
-      else chunks.push(chunk);
+      if (size <= bodyBytesMax) chunks.push(chunk);
+      else if (!response.headersSent) response.writeHead(413, { connection: 'close' }).end('too large\n');
     });
     request.on('end', () => {
       const { headers, method = 'GET', url = '/' } = request;
+      if (response.headersSent) return;
       const reply = handle({ method, path: url, headers, body: Buffer.concat(chunks) });
       // No reply: the request is left hanging, as a stuck server would.
       if (!reply) return;
-      void Promise.resolve(reply).then(({ body, status, type }) => {
-        response.writeHead(status, { 'content-type': type });
-        response.end(body);
-      });
+      response.writeHead(reply.status, { 'content-type': reply.type }).end(reply.body);
     });
   });
   return new Promise((resolve, reject) => {

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { httpRequest } from './http-request.ts';
@@ -130,8 +131,12 @@ class NodeFiles implements FileSystem {
     return { size: stat.size, mtimeMs: stat.mtimeMs, isDirectory: stat.isDirectory() };
   }
 
+  /** With its parents. Not by `recursive`, which tries for ever where the system refuses a directory with ENOENT (`/proc`). */
   makeDirectory(path: string): void {
-    fs.mkdirSync(path, { recursive: true });
+    if (fs.existsSync(path)) return;
+    const parent = dirname(path);
+    if (parent !== path) this.makeDirectory(parent);
+    fs.mkdirSync(path);
   }
 
   rename(from: string, to: string): void {

@@ -57,10 +57,11 @@ export function crc32cPortable(bytes: Uint8Array): number {
 
 function load(): Crc {
   try {
-    // Declared for buffers; it takes any view, of shared memory too (tested).
-    const { crc32c: native } = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: Crc };
+    const { crc32c: native } = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c(bytes: Buffer): number };
+    const asBuffer = (bytes: Uint8Array): Buffer =>
+      Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
     // A binary that loads and computes wrongly must not be trusted with anybody's data.
-    if (native(Buffer.from('123456789')) === 0xe306_9283) return native;
+    if (native(Buffer.from('123456789')) === 0xe306_9283) return bytes => native(asBuffer(bytes));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
