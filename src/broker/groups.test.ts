@@ -442,3 +442,42 @@ test('ListGroups tells state and type, filters by both in any case, and knows gr
   assert.deepEqual(await list([], ['consumer']), []);
   await sim.finish(waiting);
 });
+
+test('members that come and go all the time: nobody who keeps its session is unknown, and all end in one generation', async () => {
+  const sim = await start({ seed: 7 });
+  const { random } = sim.world;
+  const members: GroupClient[] = [];
+  for (let i = 0; i < 12; i++) members.push(await member(sim, { sessionTimeoutMs: 6_000 }));
+  const sleep = (ms: number): Promise<void> => new Promise(resolve => sim.world.after(ms, resolve));
+  let isQuiet = false;
+  let rounds = 0;
+  const live = async (each: GroupClient): Promise<void> => {
+    while (!isQuiet || each.generation !== members[0]!.generation) {
+      const joined = await each.join();
+      assert.equal(joined.errorCode, 0);
+      const shares = Object.fromEntries(joined.members.map(({ memberId }) => [memberId, memberId]));
+      const { assignment, errorCode } = await each.sync(shares);
+      assert.ok(errorCode === 0 || errorCode === REBALANCE_IN_PROGRESS, `sync ${errorCode}`);
+      if (errorCode !== 0) continue;
+      assert.equal(Buffer.from(assignment).toString(), each.memberId, 'its own share');
+      rounds++;
+      for (let code = 0; code === 0; ) {
+        await sleep(1_000);
+        if (!isQuiet && random.float() < 0.05) {
+          assert.equal(await each.leave(), 0);
+          each.memberId = '';
+          await sleep(random.below(4_000));
+          break;
+        }
+        if (isQuiet && each.generation === sim.coordination.find('', 'g')!.generation) return;
+        code = await each.heartbeat();
+        assert.ok(code === 0 || code === REBALANCE_IN_PROGRESS, `heartbeat ${code}`);
+      }
+    }
+  };
+  const lives = Promise.all(members.map(live));
+  await sim.pass(180_000);
+  isQuiet = true;
+  await sim.finish(lives);
+  assert.ok(rounds > 200, `${rounds}`);
+});
