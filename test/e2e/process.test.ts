@@ -50,12 +50,12 @@ test('a process is found by the commands beside it, tells its health, and ends c
   assert.deepEqual((JSON.parse(described.stdout) as { partitions: unknown }).partitions, [
     { partition: 0, start: 0, end: 2, records: 2 },
   ]);
-  const metrics = (await get(http, '/metrics')).text;
-  assert.deepEqual(prometheusDefects(metrics), []);
-  assert.match(
-    metrics,
-    /^millrace_component_received_events_total\{component_id="high\/3",component_kind="stage",component_type="where"\} 3$/m,
-  );
+  const metrics = async (): Promise<string> => (await get(http, '/metrics')).text;
+  assert.deepEqual(prometheusDefects(await metrics()), []);
+  const received =
+    /^millrace_component_received_events_total\{component_id="high\/3",component_kind="stage",component_type="where"\} 3$/m;
+  // A worker tells its counts some time after it has delivered.
+  await until(async () => received.test(await metrics()), 'the counts');
 
   process.child.kill('SIGTERM');
   assert.equal(await process.ended, 0);
