@@ -29,15 +29,6 @@ export class Checks {
     return this.valuesOf(OUTPUT).length;
   }
 
-  /** The end of each input partition as far as it was seen. */
-  get ends(): number[] {
-    return Array.from({ length: PARTITIONS }, (_, partition) => {
-      let end = 0;
-      while (this.seen.has(`${INPUT}/${partition}/${end}`)) end++;
-      return end;
-    });
-  }
-
   fail(violation: string): void {
     if (this.violations.length < 20) this.violations.push(violation);
   }

@@ -71,6 +71,7 @@ class Scenario {
   private readonly faults: Record<string, number> = {};
   private broker: Machine | undefined;
   private coordination: Coordination | undefined;
+  private log: Log | undefined;
   private isQuiet = false;
   private readonly pipelines: (Machine | undefined)[] = [];
   private sent = 0;
@@ -151,6 +152,7 @@ class Scenario {
     });
     await broker.listen({ address: ADDRESS });
     this.coordination = coordination;
+    this.log = log;
   }
 
   /** The broker's machine stops and comes back; with a loss of power only what was synced is sure to be there. */
@@ -319,14 +321,14 @@ to_kafka "${OUTPUT}", message=message, options=$options`;
     kinds[kind]!();
   }
 
+  /** By the log itself: what the reader has seen may lag behind. */
   private isCopied(): boolean {
-    if (!this.coordination || !this.broker || this.broker.isDead) return false;
-    const { coordination } = this;
-    return this.ends().every((end, partition) => coordination.committed('', GROUP, INPUT, partition)?.offset === end);
-  }
-
-  private ends(): number[] {
-    return this.checks.ends;
+    const { coordination, log } = this;
+    if (!coordination || !log || !this.broker || this.broker.isDead) return false;
+    const partitions = log.topic('', INPUT)?.partitions ?? [];
+    return partitions.every(
+      ({ index, syncedEnd }) => (coordination.committed('', GROUP, INPUT, index)?.offset ?? 0) === syncedEnd,
+    );
   }
 
   /** What is in the topics at the end, from the first offset to the last. */
