@@ -132,6 +132,7 @@ export class App {
     if (this.parts.isFresh && io.files.exists(directory)) io.files.remove(directory);
     this.log = await Log.open(io, { directory, fileBytesMax: sizeBytes(config.log.file_size) });
     this.log.onFatal = error => this.onFatal(error);
+    this.log.onDamage = ({ code, help, message }) => this.parts.logger.error(message, { code, help });
     this.closers.push(() => this.log.close());
     if (this.log.tornBytes > 0)
       logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
