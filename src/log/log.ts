@@ -370,7 +370,7 @@ export class Log {
   private async start(): Promise<void> {
     const { files } = this.io;
     const { directory, fileBytesMax } = this.settings;
-    this.makeDirectory();
+    if (!files.exists(directory)) files.makeDirectory(directory);
     let checkpoint: StoredPartition[] = [];
     const appends: AppendEntry[] = [];
     const recovered = recover(files, directory, entry => {
@@ -401,15 +401,6 @@ export class Log {
     this.nextProducerId = this.producerIdsEnd;
     await this.loadClusterId();
     this.every(this.settings.retentionCheckMs, () => this.retentionPass());
-  }
-
-  private makeDirectory(): void {
-    const { files } = this.io;
-    const { directory } = this.settings;
-    if (files.exists(directory)) return;
-    files.makeDirectory(directory);
-    const parent = directory.slice(0, directory.lastIndexOf('/'));
-    if (parent !== '') files.syncDirectory(parent);
   }
 
   private async loadClusterId(): Promise<void> {

@@ -10,7 +10,7 @@
  *    its crc. Damage is refused, never served. Who reads an extent itself checks the crc as well.
  */
 import type { File, FileSystem } from '../base/index.ts';
-import { BatchHeader, RecordCursor } from '../wire/records/index.ts';
+import { BatchHeader, RecordCursor, storedDefect } from '../wire/records/index.ts';
 import { logErrors } from './errors.ts';
 import { openJournal } from './journal-reader.ts';
 import type { Partition } from './partition.ts';
@@ -190,22 +190,12 @@ export class Reads {
 
   private expectBatches(partition: Partition, extent: Extent, bytes: Uint8Array): void {
     const header = this.header.reset(bytes);
-    let at = 0;
-    let next = extent.baseOffset;
-    while (at < bytes.length) {
-      header.at(at);
-      const isRight =
-        header.fits() &&
-        header.magic === 2 &&
-        header.baseOffset === next &&
-        header.partitionLeaderEpoch === partition.leaderEpoch;
-      if (!isRight) refuseRead(partition, next, extent, 'another header stands there');
-      if (header.computeCrc() !== header.crc) refuseRead(partition, next, extent, 'its crc does not match');
-      next = header.lastOffset + 1;
-      at += header.sizeBytes;
-    }
-    if (bytes.length !== extent.length || next !== extent.lastOffset + 1) {
-      refuseRead(partition, next, extent, 'the file is shorter');
+    const defect = storedDefect(bytes, extent, header);
+    if (defect) refuseRead(partition, defect.offset, extent, defect.reason);
+    // The one field that no crc covers.
+    for (let at = 0; at < bytes.length; at += header.sizeBytes) {
+      if (header.at(at).partitionLeaderEpoch === partition.leaderEpoch) continue;
+      refuseRead(partition, header.baseOffset, extent, 'another leader epoch stands there');
     }
   }
 

@@ -18,6 +18,8 @@ export interface LogExtent {
   readonly path: string;
   readonly position: number;
   readonly length: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
 }
 
 export interface LogPosition {

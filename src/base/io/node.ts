@@ -137,6 +137,8 @@ class NodeFiles implements FileSystem {
     const parent = dirname(path);
     if (parent !== path) this.makeDirectory(parent);
     fs.mkdirSync(path);
+    // The new name is durable when its parent is synced.
+    this.syncDirectory(parent);
   }
 
   rename(from: string, to: string): void {

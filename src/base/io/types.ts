@@ -54,6 +54,7 @@ export interface FileSystem {
   exists(path: string): boolean;
   list(path: string): string[];
   stat(path: string): FileStat;
+  /** With the directories above it; durable when it returns. */
   makeDirectory(path: string): void;
   rename(from: string, to: string): void;
   remove(path: string): void;

@@ -13,6 +13,7 @@
  * Invariants
  * I1 nothing is read beyond the bytes given; a length that does not fit is a defect, never an allocation.
  */
+import { wireErrors } from '../errors.ts';
 import { crc32c } from './crc.ts';
 import { recordsDefect } from './structure.ts';
 
@@ -160,6 +161,41 @@ export class BatchHeader {
     this.view.setInt32(p, high);
     this.view.setUint32(p + 4, value - high * 0x1_0000_0000);
   }
+}
+
+/** Whole batches that lie side by side, from one offset to another. */
+export interface BatchRange {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+}
+
+/** What is wrong with stored batches, and at which offset; undefined when all are there and match their crcs. */
+export function storedDefect(
+  bytes: Uint8Array,
+  { baseOffset, lastOffset }: BatchRange,
+  header = new BatchHeader(bytes),
+): { readonly offset: number; readonly reason: string } | undefined {
+  let next = baseOffset;
+  for (let at = 0; at < bytes.length; at += header.sizeBytes) {
+    header.at(at);
+    const isExpected = header.fits() && header.magic === 2 && header.baseOffset === next;
+    if (!isExpected || header.lastOffset < next) return { offset: next, reason: 'another header stands there' };
+    if (header.computeCrc() !== header.crc) return { offset: next, reason: 'its crc does not match' };
+    next = header.lastOffset + 1;
+  }
+  return next === lastOffset + 1 ? undefined : { offset: next, reason: 'the bytes end before it' };
+}
+
+/** Refuses stored batches that are not what was written (MR4003). `path` and `position` are theirs. */
+export function expectStored(
+  bytes: Uint8Array,
+  range: BatchRange & { readonly path: string; readonly position: number },
+): void {
+  const defect = storedDefect(bytes, range);
+  if (!defect) return;
+  const { offset, reason } = defect;
+  const place = `${range.path}, in the batches from byte ${range.position} on`;
+  throw wireErrors.corruptBatch({ reason: `${reason}, at offset ${offset} (${place})` });
 }
 
 /** What is wrong with a batch that a producer sent: Kafka's error name and a sentence; undefined when all is well. */

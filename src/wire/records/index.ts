@@ -9,8 +9,11 @@ export {
   BATCH_OVERHEAD_BYTES,
   type BatchDefect,
   BatchHeader,
+  type BatchRange,
   CODEC,
   type CodecName,
+  expectStored,
+  storedDefect,
   validateBatch,
 } from './batch.ts';
 export { RecordBatchBuilder, type RecordHeaders } from './builder.ts';

@@ -18,8 +18,8 @@ import {
   offsetFor,
   START,
 } from '../../../client/index.ts';
-import type { EmbeddedLog, StageContext } from '../../../sdk/index.ts';
-import { BatchHeader } from '../../../wire/records/index.ts';
+import type { EmbeddedLog, LogExtent, StageContext } from '../../../sdk/index.ts';
+import { BatchHeader, expectStored } from '../../../wire/records/index.ts';
 import type { StartOffset } from './arguments.ts';
 
 export interface ReadBatch {
@@ -145,31 +145,41 @@ export class EmbeddedReader implements TopicReader {
     }
     const batches: ReadBatch[] = [];
     for (const extent of extents) {
-      const file = this.io.files.open(extent.path, 'read');
-      try {
-        const { bytes, owner } = this.arena.room(extent.length);
-        file.read(bytes, 0, extent.length, extent.position);
-        const header = new BatchHeader(bytes);
-        for (let p = 0; p < bytes.length; p += header.at(p).sizeBytes) {
-          header.at(p);
-          const fromOffset = partition.offset;
-          if (header.lastOffset < fromOffset) continue;
-          batches.push({
-            topic: this.topic,
-            partition: partition.index,
-            batch: bytes.subarray(p, p + header.sizeBytes),
-            fromOffset,
-            owner,
-          });
-          owner?.hold();
-          partition.offset = header.lastOffset + 1;
-        }
-        owner?.release();
-      } finally {
-        file.close();
+      const { bytes, owner } = this.readExtent(extent);
+      const header = new BatchHeader(bytes);
+      for (let p = 0; p < bytes.length; p += header.sizeBytes) {
+        header.at(p);
+        const fromOffset = partition.offset;
+        if (header.lastOffset < fromOffset) continue;
+        batches.push({
+          topic: this.topic,
+          partition: partition.index,
+          batch: bytes.subarray(p, p + header.sizeBytes),
+          fromOffset,
+          owner,
+        });
+        owner?.hold();
+        partition.offset = header.lastOffset + 1;
       }
+      owner?.release();
     }
     return batches;
+  }
+
+  /** Batches that are what was written, or MR4003. */
+  private readExtent(extent: LogExtent): ReturnType<Arena['room']> {
+    const file = this.io.files.open(extent.path, 'read');
+    const room = this.arena.room(extent.length);
+    try {
+      const got = file.read(room.bytes, 0, extent.length, extent.position);
+      expectStored(room.bytes.subarray(0, got), extent);
+      return room;
+    } catch (error) {
+      room.owner?.release();
+      throw error;
+    } finally {
+      file.close();
+    }
   }
 }
 
