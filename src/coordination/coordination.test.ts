@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Clock, InlineThreads, type Io } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
-import { main as commitThread } from '../log/commit-thread.ts';
+import { logThreads } from '../log/threads.ts';
 import { Log } from '../log/index.ts';
 import { Coordination } from './coordination.ts';
 
@@ -36,7 +36,7 @@ function standingClock(real: Clock): { clock: Clock; passMs(ms: number): void } 
 
 test('offsets end with the retention, sooner or later where the client said so, also after a restart', async t => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-offsets-'));
-  const threads = new InlineThreads({ 'commit-thread': commitThread });
+  const threads = new InlineThreads(logThreads);
   const real = nodeIo();
   const { clock, passMs } = standingClock(real.clock);
   const io: Io = { ...real, clock, threads };

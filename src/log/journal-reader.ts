@@ -148,7 +148,26 @@ export function walkFrom(
   position: number,
   limit: number,
   frames: FramePlace[],
-): { readonly end: number; readonly defect: string | undefined } {
+): StepEnd {
+  const steps = stepFrames(reader, sequence, limit, position);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return step.value;
+    frames.push(step.value);
+  }
+}
+
+export interface StepEnd {
+  readonly end: number;
+  readonly defect: string | undefined;
+}
+
+/** Intact frames one by one, and in the end where they end, and why when that is before the limit. */
+export function* stepFrames(
+  reader: WindowReader,
+  sequence: number,
+  limit: number,
+  position: number = FILE_HEADER_BYTES,
+): Generator<FramePlace, StepEnd, void> {
   let at = position;
   let lsn = -1;
   while (at < limit) {
@@ -160,7 +179,7 @@ export function walkFrom(
     if (defect !== undefined) return { end: at, defect };
     if (lsn >= 0 && head.lsn !== lsn + 1) return { end: at, defect: 'the lsn does not follow' };
     ({ lsn } = head);
-    frames.push({ position: at, head });
+    yield { position: at, head };
     at += head.totalBytes;
   }
   return { end: at, defect: undefined };

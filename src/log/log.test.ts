@@ -9,11 +9,11 @@ import { nodeIo } from '../base/io/node.ts';
 import { batchOf } from '../testing/sim/records.ts';
 import { BatchHeader } from '../wire/records/index.ts';
 import { checkLog } from './check.ts';
-import { main as commitThread } from './commit-thread.ts';
+import { logThreads } from './threads.ts';
 import { Log } from './log.ts';
 
 function makeIo(): Io {
-  const threads = new InlineThreads({ 'commit-thread': commitThread });
+  const threads = new InlineThreads(logThreads);
   const io = { ...nodeIo(), threads };
   threads.io = io;
   return io;
@@ -230,7 +230,7 @@ test('a full disk refuses appends with 56, keeps what was acknowledged, and resu
     },
     freeBytes: () => (isFull ? 0 : 1e12),
   });
-  const threads = new InlineThreads({ 'commit-thread': commitThread });
+  const threads = new InlineThreads(logThreads);
   const fakeClock = { ...io.clock, now: () => Date.now(), monotonic: () => performance.now() };
   let probe: (() => void) | undefined;
   const clock = Object.assign(fakeClock, {
@@ -275,7 +275,7 @@ test('a failed sync is fatal: nothing is written any more', async t => {
       });
     },
   });
-  const threads = new InlineThreads({ 'commit-thread': commitThread });
+  const threads = new InlineThreads(logThreads);
   const faulty: Io = { ...io, files, threads };
   threads.io = faulty;
   const log = await Log.open(faulty, { directory: path });

@@ -6,30 +6,32 @@
  *
  * State tables keep everything else that must survive: topics, log starts, producer ids, and what other parts put in.
  *
- * Files in the directory: `NNNNNNNNNN.mrj` (frame.ts, footer.ts), `manifest-0` and `-1` (manifest.ts), `reserve`
- * (space.ts). The lock on the directory is the process's (`app`), not the log's.
+ * Files in the directory: `NNNNNNNNNN.mrj` (frame.ts, footer.ts), `manifest-0` and `-1` (manifest.ts), `synced` (mark.ts),
+ * `reserve` (space.ts). The lock on the directory is the process's (`app`), not the log's.
  *
  * Invariants
  * I1 an append resolves after the sync that covers it; reads never see beyond the synced end.
  * I2 topics, log starts and state changes are durable before their promises resolve.
- * I3 a file is unlinked only when no partition has a live batch in it and a manifest without it is durable, after a delay
- *    that lets running reads finish.
  */
-import { assert, type Io, messageOf, MillraceError, type Timer } from '../base/index.ts';
+import { assert, type Io, type MillraceError, messageOf } from '../base/index.ts';
 import { BatchHeader } from '../wire/records/index.ts';
+import { Background } from './background.ts';
 import { decodeCheckpoint, encodeCheckpoint, type StoredPartition } from './checkpoint.ts';
 import { type AppendPart, type CommitStats, Committer } from './committer.ts';
+import { DamageReports } from './damage.ts';
 import { logErrors } from './errors.ts';
 import type { FileIndex } from './file-index.ts';
 import type { Footer } from './footer.ts';
 import type { AppendEntry } from './frame.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { IndexCache } from './index-cache.ts';
 import type { Partition, Topic } from './partition.ts';
 import { Places } from './places.ts';
+import { ProducerIds } from './producer-ids.ts';
 import type { AppendResult } from './producer-state.ts';
 import { type Extent, OpenFiles, Reads, type Segment, type TimedOffset } from './reads.ts';
 import { type Gap, recover } from './recovery.ts';
-import { retentionOf, retentionStart } from './retention.ts';
+import { Scrubber } from './scrubber.ts';
 import { Reserve } from './space.ts';
 import { type StateChange, StateTables } from './state-tables.ts';
 import { META, Topics } from './topics.ts';
@@ -46,6 +48,9 @@ export interface LogSettings {
   readonly producerExpiryMs: number;
   /** Of the index of sealed files that is kept in memory. */
   readonly indexBytesMax: number;
+  /** How often sealed files are read through, to find damage; 0 never. */
+  readonly scrubIntervalMs: number;
+  readonly scrubBytesPerSecond: number;
   /** Space kept for the time when the disk is full. */
   readonly reserveBytes: number;
 }
@@ -57,6 +62,8 @@ export const LOG_DEFAULTS: Omit<LogSettings, 'directory'> = {
   retentionCheckMs: 30_000,
   producerExpiryMs: 86_400_000,
   indexBytesMax: 64 * 1024 * 1024,
+  scrubIntervalMs: 604_800_000,
+  scrubBytesPerSecond: 8 * 1024 * 1024,
   reserveBytes: 16 * 1024 * 1024,
 };
 
@@ -78,16 +85,8 @@ export interface Append {
 }
 
 const NO_STATES: readonly StateChange[] = [];
-const PRODUCER_IDS = 'producer-ids';
-const PRODUCER_BLOCK = 1_000;
 const CLUSTER_ID = 'cluster-id';
 const FULL_PROBE_MS = 1_000;
-/** Partitions that retention looks at in one turn of the event loop. */
-const RETENTION_SLICE = 100;
-/** Sealed files looked into, to see whether anybody needs them, in one go. */
-const LOOKS_MAX = 32;
-/** Places of damage that are remembered, so that each is told once. */
-const DAMAGE_TOLD_MAX = 1_000;
 
 export class Log {
   readonly settings: LogSettings;
@@ -97,8 +96,6 @@ export class Log {
   tornBytes = 0;
   /** Called once when the log refuses all further writes for good. */
   onFatal: (error: MillraceError) => void = () => undefined;
-  /** Called when stored bytes are found to be wrong; what else there is goes on. Once for each file and place. */
-  onDamage: (error: MillraceError) => void = () => undefined;
   private readonly io: Io;
   private readonly topicMap: Topics;
   private readonly openFiles: OpenFiles;
@@ -108,11 +105,11 @@ export class Log {
   private readonly reserve: Reserve;
   private committer!: Committer;
   private refusal: { readonly error: MillraceError; readonly isFull: boolean } | undefined;
-  private nextProducerId = 0;
-  private producerIdsEnd = 0;
-  private producerBlock: Promise<void> | undefined;
-  private readonly timers = new Set<Timer>();
-  private readonly toldDamage = new Set<string>();
+  private readonly producerIds = new ProducerIds(states => this.change(states));
+  private readonly damage = new DamageReports();
+  private readonly background: Background;
+  private readonly scrubber: Scrubber;
+  private housekeeping!: Housekeeping;
   private isClosed = false;
 
   private constructor(io: Io, settings: LogSettings) {
@@ -124,6 +121,12 @@ export class Log {
     this.places = new Places(this.cache);
     this.reads = new Reads(this.openFiles, this.places);
     this.reserve = new Reserve(io.files, settings.directory, settings.reserveBytes);
+    // An error of the disk that background work meets ends writing, as one in the commit thread does.
+    this.background = new Background(io.clock, error => {
+      this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
+    });
+    const scrubbing = { intervalMs: settings.scrubIntervalMs, bytesPerSecond: settings.scrubBytesPerSecond };
+    this.scrubber = new Scrubber(io, scrubbing, () => this.places.files, this.damage);
   }
 
   static async open(io: Io, settings: Partial<LogSettings> & { readonly directory: string }): Promise<Log> {
@@ -135,6 +138,11 @@ export class Log {
       throw error;
     }
     return log;
+  }
+
+  /** Called when stored bytes are found to be wrong; what else there is goes on. Once for each file and place. */
+  set onDamage(tell: (error: MillraceError) => void) {
+    this.damage.onDamage = tell;
   }
 
   get stats(): CommitStats & { readonly pendingBytes: number; readonly files: number } {
@@ -169,7 +177,7 @@ export class Log {
 
   async deleteTopic(topic: Topic): Promise<void> {
     await this.topicMap.delete(topic);
-    this.dropDeadFiles();
+    this.housekeeping.dropDeadFiles();
   }
 
   addPartitions(topic: Topic, count: number): Promise<void> {
@@ -187,7 +195,7 @@ export class Log {
       throw logErrors.offsetBeyondEnd({ offset, topic: topic.name, partition: index, start, end });
     }
     await this.topicMap.setStart(partition, offset);
-    this.dropDeadFiles();
+    this.housekeeping.dropDeadFiles();
   }
 
   /** Resolves when all changes are durable. */
@@ -241,12 +249,8 @@ export class Log {
   }
 
   /** A producer id that was never given out before. */
-  async newProducerId(): Promise<number> {
-    while (this.nextProducerId >= this.producerIdsEnd) {
-      this.producerBlock ??= this.takeProducerBlock();
-      await this.producerBlock;
-    }
-    return this.nextProducerId++;
+  newProducerId(): Promise<number> {
+    return this.producerIds.take();
   }
 
   /**
@@ -254,22 +258,22 @@ export class Log {
    * large. Empty at the synced end. The caller has checked that the offset is in range.
    */
   locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
-    return this.tellingDamage(() => this.reads.locate(partition, offset, bytesMax));
+    return this.damage.telling(() => this.reads.locate(partition, offset, bytesMax));
   }
 
   /** Batches as `locate` finds them, read from the files and checked against the index. */
   read(partition: Partition, offset: number, bytesMax: number): Uint8Array[] {
-    return this.tellingDamage(() => this.reads.read(partition, offset, bytesMax));
+    return this.damage.telling(() => this.reads.read(partition, offset, bytesMax));
   }
 
   /** First record at or behind the time: its offset and timestamp; undefined when all are older. */
   offsetForTime(partition: Partition, timestampMs: number): TimedOffset | undefined {
-    return this.tellingDamage(() => this.reads.offsetForTime(partition, timestampMs));
+    return this.damage.telling(() => this.reads.offsetForTime(partition, timestampMs));
   }
 
   /** The newest timestamp and its first offset. */
   maxTimestamp(partition: Partition): TimedOffset | undefined {
-    return this.tellingDamage(() => this.reads.maxTimestamp(partition));
+    return this.damage.telling(() => this.reads.maxTimestamp(partition));
   }
 
   /** A partition's shares of the journal's files, oldest first. */
@@ -283,36 +287,16 @@ export class Log {
   }
 
   /** Deletes what retention no longer keeps (`retention.ms`, `retention.bytes` of the topic's configs). */
-  async applyRetention(): Promise<void> {
-    const now = this.io.clock.now();
-    const moves: Promise<void>[] = [];
-    let looked = 0;
-    for (const topic of [...this.topics()]) {
-      const retention = retentionOf(topic.configs, now);
-      for (const partition of topic.partitions) {
-        if (++looked % RETENTION_SLICE === 0) await this.breathe();
-        partition.producers.expire(now - this.settings.producerExpiryMs);
-        if (!retention || topic.isDeleted) continue;
-        const start = this.unlessDamaged(() => retentionStart(partition, this.places, retention), 0);
-        if (start > partition.startOffset) moves.push(this.moveStart(partition, start));
-      }
-    }
-    await Promise.all(moves);
-    if (this.isClosed) return;
-    const { parts } = this.committer.activeFile;
-    const isNeeded = (id: number, end: number): boolean => {
-      const partition = this.topicMap.partitions.get(id);
-      return partition !== undefined && end > partition.startOffset;
-    };
-    if (parts && parts.size > 0 && !parts.entries().some(([id, { end }]) => isNeeded(id, end))) this.committer.roll();
-    this.dropDeadFiles();
+  applyRetention(): Promise<void> {
+    return this.housekeeping.applyRetention();
   }
 
   /** Settles what is pending, seals the active file and closes all files. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    for (const timer of this.timers) timer.cancel();
+    this.background.stop();
+    await this.scrubber.stop();
     await this.committer.close(this.refusal?.isFull === false);
     this.openFiles.closeAll();
   }
@@ -397,10 +381,17 @@ export class Log {
       refused: (error: MillraceError, isFull: boolean) => this.refused(error, isFull),
     };
     this.committer = new Committer(this.io, host, recovered);
-    this.producerIdsEnd = Number(Buffer.from(this.states.get(PRODUCER_IDS, 'end') ?? Buffer.from('0')).toString());
-    this.nextProducerId = this.producerIdsEnd;
+    this.producerIds.restore(this.states);
+    this.housekeeping = new Housekeeping({
+      ...{ clock: this.io.clock, files, directory, topics: this.topicMap },
+      unlinkDelayMs: this.settings.unlinkDelayMs,
+      producerExpiryMs: this.settings.producerExpiryMs,
+      ...{ places: this.places, cache: this.cache, openFiles: this.openFiles, committer: this.committer },
+      ...{ background: this.background, damage: this.damage },
+    });
     await this.loadClusterId();
-    this.every(this.settings.retentionCheckMs, () => this.retentionPass());
+    this.background.every(this.settings.retentionCheckMs, () => this.retentionPass());
+    this.scrubber.start(this.background);
   }
 
   private async loadClusterId(): Promise<void> {
@@ -446,21 +437,10 @@ export class Log {
   /** After a start that failed: nothing of it stays behind. */
   private async abandon(): Promise<void> {
     this.isClosed = true;
-    for (const timer of this.timers) timer.cancel();
+    this.background.stop();
+    await this.scrubber.stop();
     await this.committer?.close(true);
     this.openFiles.closeAll();
-  }
-
-  private async takeProducerBlock(): Promise<void> {
-    const start = this.producerIdsEnd;
-    const end = start + PRODUCER_BLOCK;
-    try {
-      await this.change([{ table: PRODUCER_IDS, key: 'end', value: Buffer.from(String(end)) }]);
-      this.nextProducerId = start;
-      this.producerIdsEnd = end;
-    } finally {
-      this.producerBlock = undefined;
-    }
   }
 
   private appendRefusal(partition: Partition): MillraceError | undefined {
@@ -486,7 +466,7 @@ export class Log {
   }
 
   private probeSpace(): void {
-    this.later(FULL_PROBE_MS, () => {
+    this.background.later(FULL_PROBE_MS, () => {
       if (!this.refusal?.isFull) return;
       if (this.reserve.hasSpace()) {
         this.reserve.make();
@@ -500,101 +480,6 @@ export class Log {
     this.applyRetention().catch((error: unknown) => {
       // On a full disk the next pass tries again; the committer has reported everything else.
       if (!this.refusal && !this.isClosed) this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
-    });
-  }
-
-  /** Takes files without live batches out of the log; the newest stays, for its checkpoint. */
-  private dropDeadFiles(): void {
-    const { files } = this.places;
-    const newest = files.at(-1);
-    let looks = 0;
-    const isDead = (file: FileIndex): boolean => {
-      if (file === newest || (!file.needed && looks >= LOOKS_MAX)) return false;
-      if (!file.needed) looks++;
-      return this.unlessDamaged(() => this.places.isDead(file, this.topicMap.partitions), false);
-    };
-    const dead = new Set(this.isClosed ? [] : files.filter(isDead));
-    if (dead.size === 0) return;
-    this.places.files = files.filter(file => !dead.has(file));
-    for (const file of dead) this.cache.forget(file);
-    void this.committer.saveManifest().then(() => {
-      this.later(this.settings.unlinkDelayMs, () => this.unlink([...dead]));
-    });
-  }
-
-  private unlink(dead: readonly FileIndex[]): void {
-    if (this.isClosed) return;
-    for (const { path } of dead) {
-      this.openFiles.close(path);
-      if (this.io.files.exists(path)) this.io.files.remove(path);
-    }
-    this.io.files.syncDirectory(this.settings.directory);
-  }
-
-  /** Damage met in the background is told, and the rest goes on. */
-  private unlessDamaged<T>(run: () => T, otherwise: T): T {
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof MillraceError)) throw error;
-      this.tellDamage(error);
-      return otherwise;
-    }
-  }
-
-  private tellingDamage<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      if (error instanceof MillraceError) this.tellDamage(error);
-      throw error;
-    }
-  }
-
-  private tellDamage(error: MillraceError): void {
-    const place = `${error.details['file']}:${error.details['position']}`;
-    if (this.toldDamage.has(place)) return;
-    if (this.toldDamage.size < DAMAGE_TOLD_MAX) this.toldDamage.add(place);
-    this.onDamage(error);
-  }
-
-  /** The deletion of a topic may be faster. */
-  private async moveStart(partition: Partition, start: number): Promise<void> {
-    try {
-      await this.topicMap.setStart(partition, start);
-    } catch (error) {
-      if (!partition.topic.isDeleted) throw error;
-    }
-  }
-
-  /** Lets everything else that waits have its turn. */
-  private breathe(): Promise<void> {
-    return new Promise(resolve => this.io.clock.after(0, resolve, { background: true }));
-  }
-
-  /** Background work; an error of the disk that it meets ends writing, as one in the commit thread does. */
-  private later(ms: number, callback: () => void): void {
-    if (this.isClosed) return;
-    const timer = this.io.clock.after(
-      ms,
-      () => {
-        this.timers.delete(timer);
-        try {
-          callback();
-        } catch (error) {
-          if (!(error instanceof Error)) throw error;
-          this.refused(logErrors.readOnly({ reason: messageOf(error) }), false);
-        }
-      },
-      { background: true },
-    );
-    this.timers.add(timer);
-  }
-
-  private every(ms: number, callback: () => void): void {
-    this.later(ms, () => {
-      callback();
-      this.every(ms, callback);
     });
   }
 }

@@ -18,7 +18,7 @@ import {
 import { Coordination } from '../../src/coordination/index.ts';
 import { Task } from '../../src/engine/index.ts';
 import { compileTql, SourceText } from '../../src/lang/index.ts';
-import { main as commitThread } from '../../src/log/commit-thread.ts';
+import { logThreads } from '../../src/log/threads.ts';
 import { Log } from '../../src/log/index.ts';
 import { type DeadLetter, deadLetterStore, type ServiceToken } from '../../src/sdk/index.ts';
 import { SimDisk } from '../../src/testing/sim/disk.ts';
@@ -129,7 +129,7 @@ class Scenario {
   private startBroker(): void {
     const machine = new Machine(this.world, this.disk);
     this.broker = machine;
-    const io = machine.io(this.network.of, { 'commit-thread': commitThread });
+    const io = machine.io(this.network.of, logThreads);
     void this.openBroker(machine, io).catch(() => {
       // A disk that is full or fails while it starts: as the supervisor of a process would, it tries again.
       this.crash('start failed', false);

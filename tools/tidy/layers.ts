@@ -35,7 +35,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 export const EXTRA_DOORS: ReadonlySet<string> = new Set([
   'base/io/node.ts',
   'base/io/local-server.ts',
-  'log/commit-thread.ts',
+  'log/threads.ts',
   'app/demo/index.ts',
   'engine/ledger.ts',
   'app/version.ts',
