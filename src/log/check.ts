@@ -11,14 +11,15 @@ import { type File, type FileSystem, MillraceError } from '../base/index.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import type { Row } from './directory.ts';
 import { readDirectory, readEntries } from './footer.ts';
+import { TableCursor } from './frame-table.ts';
 import {
-  damagedBatches,
-  entriesOf,
   type FramePlace,
+  isIntact,
   journalFiles,
   journalPath,
   nextIntactFrame,
   openJournal,
+  openTable,
   walkFrames,
   walkFrom,
   WindowReader,
@@ -158,21 +159,25 @@ class Checker {
 
   private visit(path: string, reader: WindowReader, frames: readonly FramePlace[]): void {
     this.frames += frames.length;
+    const entry = new TableCursor();
     for (const frame of frames) {
-      for (const { entry, position } of damagedBatches(reader, frame)) {
-        const { baseOffset: from, lastOffset: to, partitionId } = entry;
-        this.losses.push({ partitionId, from, to, path, position, isMissing: false });
-      }
-      for (const { entry, position } of entriesOf(reader, frame)) {
-        if (entry.kind === 'state') this.states.apply(entry);
-        else if (entry.kind === 'append') {
-          this.expect(entry.partitionId, entry.baseOffset, path, position);
-          this.ends.set(entry.partitionId, entry.lastOffset + 1);
-        } else {
-          // All state follows. What was deleted in a file that is gone must not come back.
-          this.states = new StateTables();
-          for (const { history, id } of decodeCheckpoint(entry.bytes)) this.expect(id, history.end, path, position);
-        }
+      openTable(reader, frame, entry);
+      while (entry.advance()) this.follow(path, reader, frame, entry);
+    }
+  }
+
+  private follow(path: string, reader: WindowReader, frame: FramePlace, entry: TableCursor): void {
+    if (entry.kind === 'append') {
+      const { baseOffset: from, lastOffset: to, partitionId, position } = entry;
+      if (!isIntact(reader, entry)) this.losses.push({ partitionId, from, to, path, position, isMissing: false });
+      this.expect(partitionId, from, path, position);
+      this.ends.set(partitionId, to + 1);
+    } else if (entry.kind === 'state') this.states.apply(entry.change);
+    else {
+      // All state follows. What was deleted in a file that is gone must not come back.
+      this.states = new StateTables();
+      for (const { history, id } of decodeCheckpoint(entry.checkpoint)) {
+        this.expect(id, history.end, path, frame.position);
       }
     }
   }

@@ -27,7 +27,6 @@
 import { assert } from '../base/index.ts';
 import { crc32c } from '../wire/records/index.ts';
 import { asBuffer, readInt64, writeInt64 } from './bytes.ts';
-import { isCheckpoint } from './checkpoint.ts';
 import type { Staging } from './staging.ts';
 
 export const FILE_HEADER_BYTES = 32;
@@ -38,32 +37,17 @@ const FRAME_MAGIC = 0x4d524652;
 export const FRAME_MAGIC_TEXT = 'MRFR';
 const FORMAT = 3;
 
-const APPEND = 1;
-const PRODUCED = 2;
-const STATE = 3;
-const CHECKPOINT = 4;
 const APPEND_BYTES = 1 + 4 + 4 + 8 + 4 + BATCH_PREFIX_BYTES;
-const PRODUCED_BYTES = APPEND_BYTES + 8 + 2 + 4;
 
-export interface AppendEntry {
-  readonly kind: 'append';
-  readonly partitionId: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  /** See `Entries`. */
-  readonly time: number;
-  readonly length: number;
-  readonly prefix: Uint8Array;
-  /** -1 when the producer is not idempotent. */
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  readonly baseSequence: number;
-}
-
-export type FrameEntry =
-  | AppendEntry
-  | { readonly kind: 'state'; readonly table: string; readonly key: string; readonly value: Uint8Array | undefined }
-  | { readonly kind: 'checkpoint'; readonly bytes: Uint8Array };
+/** Kinds of entries, and the sizes of those that have one. */
+export const ENTRY = {
+  append: 1,
+  produced: 2,
+  state: 3,
+  checkpoint: 4,
+  appendBytes: APPEND_BYTES,
+  producedBytes: APPEND_BYTES + 8 + 2 + 4,
+} as const;
 
 export function encodeFileHeader(target: Buffer, at: number, sequence: number, createdMs: number): void {
   target.fill(0, at, at + FILE_HEADER_BYTES);
@@ -109,9 +93,9 @@ export class FrameBuilder {
     producer: { readonly producerId: number; readonly producerEpoch: number; readonly baseSequence: number },
   ): void {
     const isProduced = producer.producerId >= 0;
-    const p = this.staging.reserve(isProduced ? PRODUCED_BYTES : APPEND_BYTES);
+    const p = this.staging.reserve(isProduced ? ENTRY.producedBytes : ENTRY.appendBytes);
     const { buffer } = this.staging;
-    buffer[p] = isProduced ? PRODUCED : APPEND;
+    buffer[p] = isProduced ? ENTRY.produced : ENTRY.append;
     buffer.writeUInt32BE(partitionId, p + 1);
     buffer.writeUInt32BE(lastOffsetDelta, p + 5);
     writeInt64(buffer, time, p + 9);
@@ -127,14 +111,14 @@ export class FrameBuilder {
   }
 
   state(table: string, key: string, value: Uint8Array | undefined): void {
-    this.kind(STATE);
+    this.kind(ENTRY.state);
     this.block(Buffer.from(table));
     this.block(Buffer.from(key));
     this.block(value);
   }
 
   checkpoint(value: Uint8Array): void {
-    this.kind(CHECKPOINT);
+    this.kind(ENTRY.checkpoint);
     this.block(value);
   }
 
@@ -197,82 +181,4 @@ export function decodeFrameHead(bytes: Uint8Array, fileSequence: number, positio
 export function isFrameIntact(head: Uint8Array): boolean {
   const buffer = asBuffer(head);
   return buffer.readUInt32BE(4) === crc32c(buffer.subarray(8));
-}
-
-/** Why the table of a frame whose crc matches is none of ours; undefined when it is one. */
-export function tableDefect(frame: Uint8Array, { bodyBytes, entries, headBytes }: FrameHead): string | undefined {
-  const buffer = asBuffer(frame);
-  let p = FRAME_HEAD_BYTES;
-  let bodies = 0;
-  /** Behind a block; beyond the table when it does not fit. */
-  const behindBlock = (at: number, canBeMissing: boolean): number => {
-    if (at + 4 > headBytes) return Number.POSITIVE_INFINITY;
-    const length = buffer.readInt32BE(at);
-    return length < 0 ? (canBeMissing ? at + 4 : Number.POSITIVE_INFINITY) : at + 4 + length;
-  };
-  for (let i = 0; i < entries; i++) {
-    const kind = p < headBytes ? buffer[p] : undefined;
-    if (kind === APPEND || kind === PRODUCED) {
-      const end = p + (kind === PRODUCED ? PRODUCED_BYTES : APPEND_BYTES);
-      if (end <= headBytes) bodies += buffer.readUInt32BE(p + 17);
-      p = end;
-    } else if (kind === STATE) p = behindBlock(behindBlock(behindBlock(p + 1, false), false), true);
-    else if (kind === CHECKPOINT) {
-      const end = behindBlock(p + 1, false);
-      if (end > headBytes || !isCheckpoint(buffer.subarray(p + 5, end)))
-        return `entry ${i} is a checkpoint that cannot be read`;
-      p = end;
-    } else return `entry ${i} is of kind ${kind}`;
-    if (p > headBytes) return `entry ${i} is longer than the table`;
-  }
-  return p === headBytes && bodies === bodyBytes ? undefined : 'the entries do not add up to the frame';
-}
-
-/** Entries of an intact frame. */
-export function decodeEntries(head: Uint8Array, count: number): FrameEntry[] {
-  const buffer = asBuffer(head);
-  let p = FRAME_HEAD_BYTES;
-  const block = (): Uint8Array | undefined => {
-    const length = buffer.readInt32BE(p);
-    p += 4;
-    if (length < 0) return undefined;
-    p += length;
-    return buffer.subarray(p - length, p);
-  };
-  const entries: FrameEntry[] = [];
-  for (let i = 0; i < count; i++) {
-    const kind = buffer[p];
-    if (kind === APPEND || kind === PRODUCED) {
-      entries.push(decodeAppend(buffer, p, kind === PRODUCED));
-      p += kind === PRODUCED ? PRODUCED_BYTES : APPEND_BYTES;
-      continue;
-    }
-    p++;
-    if (kind === STATE) {
-      const table = block();
-      const key = block();
-      entries.push({ kind: 'state', table: String(table), key: String(key), value: block() });
-    } else {
-      assert(kind === CHECKPOINT, `I1: unknown entry kind ${kind} in an intact frame`);
-      entries.push({ kind: 'checkpoint', bytes: block() ?? new Uint8Array(0) });
-    }
-  }
-  return entries;
-}
-
-function decodeAppend(buffer: Buffer, p: number, isProduced: boolean): AppendEntry {
-  const prefix = buffer.subarray(p + 21, p + 21 + BATCH_PREFIX_BYTES);
-  const baseOffset = readInt64(prefix, 0);
-  return {
-    kind: 'append',
-    partitionId: buffer.readUInt32BE(p + 1),
-    baseOffset,
-    lastOffset: baseOffset + buffer.readUInt32BE(p + 5),
-    time: readInt64(buffer, p + 9),
-    length: buffer.readUInt32BE(p + 17),
-    prefix,
-    producerId: isProduced ? readInt64(buffer, p + APPEND_BYTES) : -1,
-    producerEpoch: isProduced ? buffer.readInt16BE(p + APPEND_BYTES + 8) : -1,
-    baseSequence: isProduced ? buffer.readInt32BE(p + APPEND_BYTES + 10) : -1,
-  };
 }

@@ -128,7 +128,7 @@ export class IndexCache {
     if (walk.end !== file.endPosition) {
       throw damage(file, walk.end, walk.defect ?? 'the frames end elsewhere than the manifest says');
     }
-    const { before, index } = indexFrames(reader, file.path, file.sequence, walk);
+    const { before, index } = indexFrames(reader, file.path, file.sequence, walk, false);
     this.forget(file);
     file.parts = index.parts;
     file.directory = encodeFooter(index, before).directory;

@@ -8,27 +8,25 @@
  * I2 lengths found in a file are compared with its size before memory is asked for.
  */
 import { assert, type File, type FileSystem, messageOf } from '../base/index.ts';
-import { BatchHeader } from '../wire/records/index.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import { logErrors } from './errors.ts';
 import { FileIndex, type History, NO_HISTORY } from './file-index.ts';
 import { readDirectory } from './footer.ts';
 import {
-  type AppendEntry,
-  decodeEntries,
   decodeFileHeader,
   decodeFrameHead,
   FILE_HEADER_BYTES,
   FRAME_HEAD_BYTES,
   FRAME_MAGIC_TEXT,
-  type FrameEntry,
   type FrameHead,
   isFrameIntact,
-  tableDefect,
 } from './frame.ts';
+import { TableCursor, tableDefect } from './frame-table.ts';
 
 const NAME = /^(\d{10})\.mrj$/;
 const WINDOW_BYTES = 256 * 1024;
+/** Of the next frame's table, where the bodies between are not looked at. */
+const TABLE_BYTES = 16 * 1024;
 const SCAN_BYTES = 1 << 20;
 
 export function journalPath(directory: string, sequence: number): string {
@@ -83,10 +81,13 @@ export class WindowReader {
     this.size = file.size();
   }
 
-  /** A view that is valid until the next call; shorter than asked only at the end of the file. */
-  read(position: number, length: number): Uint8Array {
+  /**
+   * A view that is valid until the next call; shorter than asked only at the end of the file. `aheadBytes` are read with it
+   * where it has to be read at all.
+   */
+  read(position: number, length: number, aheadBytes: number = WINDOW_BYTES): Uint8Array {
     const from = position - this.start;
-    if (from < 0 || from + length > this.window.length) this.load(position, Math.max(length, WINDOW_BYTES));
+    if (from < 0 || from + length > this.window.length) this.load(position, Math.max(length, aheadBytes));
     return this.window.subarray(position - this.start, position - this.start + length);
   }
 
@@ -171,10 +172,10 @@ export function* stepFrames(
   let at = position;
   let lsn = -1;
   while (at < limit) {
-    const head = decodeFrameHead(reader.read(at, FRAME_HEAD_BYTES), sequence, at);
+    const head = decodeFrameHead(reader.read(at, FRAME_HEAD_BYTES, TABLE_BYTES), sequence, at);
     if (!head) return { end: at, defect: 'no frame begins here' };
     if (at + head.totalBytes > limit) return { end: at, defect: 'the frame is longer than the file' };
-    const table = reader.read(at, head.headBytes);
+    const table = reader.read(at, head.headBytes, TABLE_BYTES);
     const defect = isFrameIntact(table) ? tableDefect(table, head) : 'the table’s crc does not match';
     if (defect !== undefined) return { end: at, defect };
     if (lsn >= 0 && head.lsn !== lsn + 1) return { end: at, defect: 'the lsn does not follow' };
@@ -187,40 +188,27 @@ export function* stepFrames(
 
 /** Why a frame's batches are not what its table says; undefined when they are. */
 export function bodyDefect(reader: WindowReader, frame: FramePlace): string | undefined {
-  for (const { entry, position } of damagedBatches(reader, frame)) {
-    return `the batch of partition number ${entry.partitionId} at offset ${entry.baseOffset} (byte ${position}) does not match its crc`;
-  }
+  const entry = openTable(reader, frame);
+  while (entry.advance()) if (!isIntact(reader, entry)) return batchDefect(entry);
   return undefined;
 }
 
-/** Batches of an intact frame that are not what its table says. */
-export function* damagedBatches(
-  reader: WindowReader,
-  frame: FramePlace,
-): IterableIterator<{ readonly entry: AppendEntry; readonly position: number }> {
-  const header = new BatchHeader(new Uint8Array(0));
-  for (const { entry, position } of entriesOf(reader, frame)) {
-    if (entry.kind !== 'append') continue;
-    const batch = reader.read(position, entry.length);
-    header.reset(batch);
-    const isSame = batch.length === entry.length && entry.prefix.every((byte, i) => batch[i] === byte);
-    if (isSame && header.fits() && header.sizeBytes === entry.length && header.computeCrc() === header.crc) continue;
-    yield { entry, position };
-  }
-}
-
-/** Entries of an intact frame, each with the position of its body. */
-export function* entriesOf(
+/** The table of an intact frame. */
+export function openTable(
   reader: WindowReader,
   { head, position }: FramePlace,
-): IterableIterator<{ readonly entry: FrameEntry; readonly position: number }> {
-  // A copy, since the caller may read on.
-  const bytes = Uint8Array.from(reader.read(position, head.headBytes));
-  let at = position + head.headBytes;
-  for (const entry of decodeEntries(bytes, head.entries)) {
-    yield { entry, position: at };
-    if (entry.kind === 'append') at += entry.length;
-  }
+  cursor: TableCursor = new TableCursor(),
+): TableCursor {
+  return cursor.open(reader.read(position, head.headBytes), head, position);
+}
+
+/** False for a batch that is not what the table says of it. */
+export function isIntact(reader: WindowReader, entry: TableCursor): boolean {
+  return entry.kind !== 'append' || entry.isBatch(reader.read(entry.position, entry.length));
+}
+
+function batchDefect({ baseOffset, partitionId, position }: TableCursor): string {
+  return `the batch of partition number ${partitionId} at offset ${baseOffset} (byte ${position}) does not match its crc`;
 }
 
 /** Position of the first intact frame at or behind `from`. */
@@ -238,27 +226,41 @@ export function nextIntactFrame(reader: WindowReader, sequence: number, from: nu
   return undefined;
 }
 
-/** The index of a file from its frames' tables; `before` is what each partition had had when the file was begun. */
+export interface IndexedFile {
+  readonly index: FileIndex;
+  /** What each partition had had when the file was begun. */
+  readonly before: ReadonlyMap<number, History>;
+  /** The first frame with a batch that is not what the table says, when batches were looked at. */
+  readonly damage: { readonly position: number; readonly defect: string } | undefined;
+}
+
+/** The index of a file from its frames' tables; `isDeep` looks at every batch as well. */
 export function indexFrames(
   reader: WindowReader,
   path: string,
   sequence: number,
   walk: Walk,
-  visit: (entry: FrameEntry) => void = () => undefined,
-): { readonly index: FileIndex; readonly before: ReadonlyMap<number, History> } {
+  isDeep: boolean,
+  visit: (entry: TableCursor) => void = () => undefined,
+): IndexedFile {
   const index = new FileIndex(sequence, path, walk.end, new Map());
   const before = new Map<number, History>();
+  const entry = new TableCursor();
   for (const frame of walk.frames) {
-    for (const { entry, position } of entriesOf(reader, frame)) {
+    openTable(reader, frame, entry);
+    while (entry.advance()) {
+      if (isDeep && !isIntact(reader, entry)) {
+        return { index, before, damage: { position: frame.position, defect: batchDefect(entry) } };
+      }
       visit(entry);
       if (entry.kind === 'checkpoint') {
-        for (const { history, id } of decodeCheckpoint(entry.bytes)) before.set(id, history);
+        for (const { history, id } of decodeCheckpoint(entry.checkpoint)) before.set(id, history);
       } else if (entry.kind === 'append') {
-        const { baseOffset, lastOffset, length, partitionId, time } = entry;
+        const { baseOffset, lastOffset, length, partitionId, position, time } = entry;
         const part = index.partOf(partitionId, () => before.get(partitionId) ?? NO_HISTORY);
         part.add(baseOffset, lastOffset, position, length, time);
       }
     }
   }
-  return { index, before };
+  return { index, before, damage: undefined };
 }

@@ -16,13 +16,12 @@
 import { assert, type Io, type MillraceError, messageOf } from '../base/index.ts';
 import { BatchHeader } from '../wire/records/index.ts';
 import { Background } from './background.ts';
-import { decodeCheckpoint, encodeCheckpoint, type StoredPartition } from './checkpoint.ts';
+import { encodeCheckpoint } from './checkpoint.ts';
 import { type AppendPart, type CommitStats, Committer } from './committer.ts';
 import { DamageReports } from './damage.ts';
 import { logErrors } from './errors.ts';
 import type { FileIndex } from './file-index.ts';
 import type { Footer } from './footer.ts';
-import type { AppendEntry } from './frame.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IndexCache } from './index-cache.ts';
 import type { Partition, Topic } from './partition.ts';
@@ -31,6 +30,7 @@ import { ProducerIds } from './producer-ids.ts';
 import type { AppendResult } from './producer-state.ts';
 import { type Extent, OpenFiles, Reads, type Segment, type TimedOffset } from './reads.ts';
 import { type Gap, recover } from './recovery.ts';
+import { Replay } from './replay.ts';
 import { Scrubber } from './scrubber.ts';
 import { Reserve } from './space.ts';
 import { type StateChange, StateTables } from './state-tables.ts';
@@ -145,8 +145,10 @@ export class Log {
     this.damage.onDamage = tell;
   }
 
-  get stats(): CommitStats & { readonly pendingBytes: number; readonly files: number } {
-    return { ...this.committer.stats, pendingBytes: this.committer.pendingBytes, files: this.places.files.length };
+  get stats(): CommitStats & { readonly pendingBytes: number; readonly files: number; readonly indexBytes: number } {
+    const { cache, committer, places } = this;
+    const { pendingBytes } = committer;
+    return { ...committer.stats, pendingBytes, files: places.files.length, indexBytes: cache.sizeBytes };
   }
 
   topics(): IterableIterator<Topic> {
@@ -355,17 +357,12 @@ export class Log {
     const { files } = this.io;
     const { directory, fileBytesMax } = this.settings;
     if (!files.exists(directory)) files.makeDirectory(directory);
-    let checkpoint: StoredPartition[] = [];
-    const appends: AppendEntry[] = [];
-    const recovered = recover(files, directory, entry => {
-      if (entry.kind === 'append') appends.push(entry);
-      else if (entry.kind === 'state') this.states.apply(entry);
-      else checkpoint = decodeCheckpoint(entry.bytes);
-    });
+    const replay = new Replay(this.states, this.io.clock.now());
+    const recovered = recover(files, directory, entry => replay.visit(entry));
     this.tornBytes = recovered.tornBytes;
     this.places.files = [...recovered.files];
     this.topicMap.restore();
-    this.restorePartitions(checkpoint, appends);
+    replay.restore(this.topicMap.partitions.values());
     this.expectAllOffsets(recovered.gaps);
     this.reserve.make();
     const { partitions } = this.topicMap;
@@ -400,27 +397,6 @@ export class Log {
       ? Buffer.from(stored).toString()
       : Buffer.from(this.io.random.bytes(16)).toString('base64url');
     if (!stored) await this.change([{ table: META, key: CLUSTER_ID, value: Buffer.from(this.clusterId) }]);
-  }
-
-  private restorePartitions(checkpoint: readonly StoredPartition[], appends: readonly AppendEntry[]): void {
-    const { partitions } = this.topicMap;
-    const now = this.io.clock.now();
-    for (const { history, id, producers } of checkpoint) {
-      const partition = partitions.get(id);
-      if (!partition) continue;
-      partition.restore(history);
-      for (const producer of producers) partition.producers.restore(producer, now);
-    }
-    for (const { baseOffset, lastOffset, length, partitionId, time, ...producer } of appends) {
-      const partition = partitions.get(partitionId);
-      if (!partition) continue;
-      partition.appended(length, time);
-      partition.syncedEnd = lastOffset + 1;
-      if (producer.producerId < 0) continue;
-      const batch = { ...producer, baseOffset, recordCount: lastOffset - baseOffset + 1, maxTimestamp: time };
-      partition.producers.add(batch, now, undefined);
-    }
-    for (const partition of partitions.values()) partition.nextOffset = partition.syncedEnd;
   }
 
   /** What is missing was lost, and nobody starts over it. */

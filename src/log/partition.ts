@@ -30,7 +30,7 @@ export class Partition {
   newestTimestamp = -1;
   /** Zero while the log never takes acknowledged records back; a repair that does so would raise it. */
   readonly leaderEpoch = 0;
-  readonly producers = new ProducerStates();
+  producers: ProducerStates = new ProducerStates();
   private waiters: { readonly offset: number; readonly wake: () => void }[] = [];
 
   constructor(id: number, topic: Topic, index: number) {
@@ -45,10 +45,12 @@ export class Partition {
   }
 
   /** @internal */
-  restore(history: History): void {
+  restore(history: History, producers: ProducerStates | undefined): void {
     this.syncedEnd = history.end;
+    this.nextOffset = history.end;
     this.appendedBytes = history.bytes;
     this.newestTimestamp = history.newest;
+    if (producers) this.producers = producers;
   }
 
   /** @internal a batch is durable; the synced end is the committer's to move */

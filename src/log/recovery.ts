@@ -27,10 +27,8 @@ import { lostIn } from './check.ts';
 import { logErrors } from './errors.ts';
 import { FileIndex, type History } from './file-index.ts';
 import { encodeFooter, readDirectory } from './footer.ts';
-import type { FrameEntry } from './frame.ts';
+import type { TableCursor } from './frame-table.ts';
 import {
-  bodyDefect,
-  type FramePlace,
   indexFrames,
   journalFiles,
   journalPath,
@@ -74,14 +72,14 @@ type Ends = ReadonlyMap<number, number>;
 const COPY_BYTES = 1 << 20;
 const UNKNOWN_LOSS = 'without it a lost file would go unnoticed; remove it to have all files checked instead';
 
-export function recover(files: FileSystem, directory: string, visit: (entry: FrameEntry) => void): Recovered {
+export function recover(files: FileSystem, directory: string, visit: (entry: TableCursor) => void): Recovered {
   return new Recovery(files, directory, visit).run();
 }
 
 class Recovery {
   private readonly files: FileSystem;
   private readonly directory: string;
-  private readonly visit: (entry: FrameEntry) => void;
+  private readonly visit: (entry: TableCursor) => void;
   private readonly manifest: Manifest | undefined;
   /** Listed by the manifest, which may be the last but one. */
   private readonly listed: ReadonlyMap<number, number>;
@@ -91,7 +89,7 @@ class Recovery {
   private isRelied: boolean;
   private readonly gaps: Gap[] = [];
 
-  constructor(files: FileSystem, directory: string, visit: (entry: FrameEntry) => void) {
+  constructor(files: FileSystem, directory: string, visit: (entry: TableCursor) => void) {
     this.files = files;
     this.directory = directory;
     this.visit = visit;
@@ -175,8 +173,8 @@ class Recovery {
         this.refuseWalk(path, walk, reader, known);
       this.refuseDamage(path, reader, walk, sequence);
       if (walk.frames.length === 0) return undefined;
-      this.expectBodies(path, reader, walk.frames);
-      const { before, index } = indexFrames(reader, path, sequence, walk, this.visit);
+      const { before, damage, index } = indexFrames(reader, path, sequence, walk, true, this.visit);
+      if (damage) this.refuse(path, damage.position, damage.defect);
       const isClean = this.isRelied && this.listed.get(sequence) === walk.end && walk.hasFooter;
       if (isClean) index.parts = undefined;
       else makeDurable(this.files, path, index, walk, before);
@@ -232,9 +230,9 @@ class Recovery {
         const walk = walkFrames(reader, sequence);
         if (end >= 0 ? walk.end !== end : walk.frames.length === 0) this.refuseWalk(path, walk, reader, end);
         this.refuseDamage(path, reader, walk, sequence);
-        this.expectBodies(path, reader, walk.frames);
+        const { before, damage, index } = indexFrames(reader, path, sequence, walk, isDeep);
+        if (damage) this.refuse(path, damage.position, damage.defect);
         if (!footer) {
-          const { before, index } = indexFrames(reader, path, sequence, walk);
           index.directory = encodeFooter(index, before).directory;
           return { index, ...endsOf(index.directory.rows()) };
         }
@@ -254,13 +252,6 @@ class Recovery {
       }
     }
     return end;
-  }
-
-  private expectBodies(path: string, reader: WindowReader, frames: readonly FramePlace[]): void {
-    for (const frame of frames) {
-      const defect = bodyDefect(reader, frame);
-      if (defect !== undefined) this.refuse(path, frame.position, defect);
-    }
   }
 
   /** Refuses what cannot be a torn tail: a defect with a complete frame behind it, or in front of a footer. */

@@ -119,5 +119,8 @@ test('crc32c of the library and of the tables agree', () => {
   for (let length = 0; length < 100; length++) {
     const bytes = Uint8Array.from({ length }, (_, i) => (i * 37) & 0xff);
     assert.equal(crc32cPortable(bytes), crc32c(bytes));
+    const shared = new Uint8Array(new SharedArrayBuffer(length + 9)).subarray(5, 5 + length);
+    shared.set(bytes);
+    assert.equal(crc32c(shared), crc32cPortable(bytes), 'in the middle of shared memory');
   }
 });
