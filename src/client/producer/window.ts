@@ -18,6 +18,9 @@
  * I2 a batch keeps identity and sequence over all its tries, unless the identity was renewed as above.
  * I3 at most `size` batches lie between the oldest unsettled and the newest sent, so that the broker still knows the oldest
  *    when it comes again; nothing is sent while a failure waits for the other answers.
+ * I4 until a batch of an identity is acknowledged, one is under way at most: a broker that knows nothing of a producer takes
+ *    any sequence for its first, so the second batch would pass when the first is refused (by a leader that has just
+ *    learned of the topic, say), and the first would come behind it.
  */
 import { assert } from '../../base/index.ts';
 import { BatchHeader } from '../../wire/records/index.ts';
@@ -84,6 +87,8 @@ export class PartitionWindow {
   readonly topic: string;
   readonly partition: number;
   identity: Identity | undefined;
+  /** The identity under which the broker has taken a batch. */
+  private taken: Identity | undefined;
   /** Tries of the oldest batch so far that failed. */
   failedTries = 0;
   /** The identity that it had was given up. */
@@ -120,7 +125,7 @@ export class PartitionWindow {
   get canSend(): boolean {
     if (this.isPaused || this.hasFailed) return false;
     const next = this.firstWaiting();
-    return next < this.size && next < this.batches.length;
+    return next < (this.identity === this.taken ? this.size : 1) && next < this.batches.length;
   }
 
   /** The next batch to send, now under way; undefined when there is none. */
@@ -143,6 +148,7 @@ export class PartitionWindow {
     batch.failure = failure;
     batch.state = failure ? 'failed' : 'acknowledged';
     this.hasFailed ||= failure !== undefined;
+    if (!failure) this.taken = this.identity;
     this.settleOldest();
     return this.hasFailed && this.underway === 0;
   }
