@@ -1,19 +1,22 @@
 /** Kafka 4.2's own command line tools, unmodified, against a running `millrace up`. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { execFile, execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { CODEC, type CodecName } from '../../src/wire/records/index.ts';
+import { createTopic, tellOfThree } from './group-of-three.ts';
 import { type KAFKA_TOOLS, kafkaTool } from './peers/kafka.ts';
+import { storedCodecs } from './stored-codecs.ts';
 import { makeServer, type Server } from './up.ts';
 
 let server: Server;
+let broker: string;
 let bootstrap: string[];
 
 before(async () => {
   server = await makeServer();
   await server.start();
-  bootstrap = ['--bootstrap-server', `127.0.0.1:${server.port}`];
+  broker = `127.0.0.1:${server.port}`;
+  bootstrap = ['--bootstrap-server', broker];
 });
 
 after(async () => {
@@ -29,8 +32,15 @@ const run = (tool: keyof typeof KAFKA_TOOLS, args: readonly string[], input = ''
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 
-const lines = (from: number, count: number): string =>
-  Array.from({ length: count }, (_, i) => `${from + i}\n`).join('');
+/** The same beside others. */
+function runAside(tool: keyof typeof KAFKA_TOOLS, args: readonly string[], input: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('java', kafkaTool(tool, [...bootstrap, ...args]), { timeout: 120_000 }, error =>
+      error ? reject(error) : resolve(),
+    );
+    child.stdin!.end(input);
+  });
+}
 
 test('the topic command creates, describes, grows and deletes a topic', () => {
   run('topics', ['--create', '--topic', 'made', '--partitions', '2', '--config', 'retention.ms=60000']);
@@ -41,89 +51,49 @@ test('the topic command creates, describes, grows and deletes a topic', () => {
   assert.doesNotMatch(run('topics', ['--list']), /^made$/m);
 });
 
-for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
-  test(`the console producer writes with ${codec}, and the console consumer reads it`, () => {
-    const topic = `java-${codec}`;
-    run('topics', ['--create', '--topic', topic]);
-    run('producer', ['--topic', topic, '--compression-codec', codec], lines(0, 500));
-    const read = run('consumer', [
-      '--topic',
-      topic,
-      '--from-beginning',
-      '--max-messages',
-      '500',
-      '--timeout-ms',
-      '30000',
-    ]);
-    assert.equal(read, lines(0, 500));
-  });
-}
-
-test('a group of three console consumers loses one to kill -9, goes on, and resumes', async () => {
-  run('topics', ['--create', '--topic', 'three', '--partitions', '3']);
-  const seen = new Set<string>();
-  const member = (): ChildProcess => {
-    const properties = ['session.timeout.ms=6000', 'auto.commit.interval.ms=100', 'metadata.max.age.ms=2000'];
-    const args = [...bootstrap, '--topic', 'three', '--group', 'three', '--from-beginning'];
-    const options = properties.flatMap(property => ['--command-property', property]);
-    const child = spawn('java', kafkaTool('consumer', [...args, ...options]), { stdio: ['ignore', 'pipe', 'ignore'] });
-    createInterface({ input: child.stdout }).on('line', line => seen.add(line));
-    return child;
-  };
-  const produce = (from: number): string =>
-    run(
-      'producer',
-      [
-        '--topic',
-        'three',
-        '--command-property',
-        'partitioner.ignore.keys=true',
-        '--command-property',
-        'batch.size=200',
-      ],
-      lines(from, 300),
-    );
-  const until = async (count: number): Promise<void> => {
-    for (let i = 0; i < 900 && seen.size < count; i++) await new Promise(resolve => setTimeout(resolve, 100));
-    assert.deepEqual(
-      [...seen].filter(line => !/^\d+$/.test(line)),
-      [],
-    );
-    assert.equal(seen.size, count);
-  };
-  const members = [member(), member(), member()];
-  try {
-    produce(0);
-    await until(300);
-    assert.match(run('groups', ['--describe', '--group', 'three', '--members']), /three/);
-    members[0]!.kill('SIGKILL');
-    produce(1_000);
-    await until(600);
-    const described = run('groups', ['--describe', '--group', 'three']);
-    assert.match(described, /three\s+three\s+0/);
-  } finally {
-    for (const child of members) child.kill('SIGTERM');
-    await Promise.all(
-      members.map(async child => {
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      }),
-    );
-  }
-  produce(2_000);
-  const rest = run('consumer', [
-    '--topic',
-    'three',
-    '--group',
-    'three',
-    '--max-messages',
-    '300',
-    '--timeout-ms',
-    '30000',
-  ]);
-  const values = new Set(rest.trim().split('\n'));
-  // Resumed behind what was committed: everything new is there, and nothing of the first round comes again.
-  assert.ok(
-    [...values].every(value => Number(value) >= 1_000),
-    rest.slice(0, 200),
+test('the console producer writes with every codec, and the console consumer reads it', async () => {
+  const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+  for (const codec of codecs) await createTopic(broker, `java-${codec}`, 1);
+  const linesOf = (codec: string): string[] => Array.from({ length: 500 }, (_, i) => `${codec} ${i}`);
+  await Promise.all(
+    codecs.map(codec =>
+      runAside('producer', ['--topic', `java-${codec}`, '--compression-codec', codec], linesOf(codec).join('\n')),
+    ),
   );
+  for (const codec of codecs)
+    assert.deepEqual(await storedCodecs(broker, `java-${codec}`), new Set([CODEC[codec as CodecName]]));
+  const args = ['--include', 'java-.*', '--from-beginning', '--max-messages', '2500', '--timeout-ms', '30000'];
+  const read = run('consumer', args).trim().split('\n');
+  for (const codec of codecs) {
+    const ofOne = read.filter(line => line.startsWith(`${codec} `));
+    assert.deepEqual(ofOne, linesOf(codec), 'all of them, in order');
+  }
+});
+
+test('a group of three console consumers loses one to kill -9, goes on, and resumes', () => {
+  const name = 'three-java';
+  const settings = ['session.timeout.ms=6000', 'heartbeat.interval.ms=500', 'auto.commit.interval.ms=200'];
+  const options = settings.flatMap(setting => ['--command-property', setting]);
+  const args = [...bootstrap, ...options, '--topic', name, '--group', name, '--from-beginning'];
+  return tellOfThree({
+    broker,
+    name,
+    member: { command: 'java', args: kafkaTool('consumer', args) },
+    // Small batches go to one partition each, and then to another.
+    produce: async values => {
+      const spread = ['--command-property', 'partitioner.ignore.keys=true', '--command-property', 'batch.size=200'];
+      await runAside('producer', ['--topic', name, ...spread], values.join('\n'));
+    },
+  });
+});
+
+test('the group command describes and lists groups, resets and deletes their offsets, and deletes them', () => {
+  const described = run('groups', ['--describe', '--group', 'three-java']);
+  assert.equal([...described.matchAll(/three-java\s+three-java\s+\d\s+(\d+)\s+\1\s+0/g)].length, 3, described);
+  assert.match(run('groups', ['--list', '--state']), /three-java\s+Classic\s+Empty|three-java\s+Empty/);
+  run('groups', ['--reset-offsets', '--group', 'three-java', '--topic', 'three-java', '--to-earliest', '--execute']);
+  assert.match(run('groups', ['--describe', '--group', 'three-java']), /three-java\s+three-java\s+\d\s+0\s/);
+  assert.match(run('groups', ['--delete-offsets', '--group', 'three-java', '--topic', 'three-java:0']), /Successful/);
+  assert.match(run('groups', ['--delete', '--group', 'three-java']), /successful/);
+  assert.doesNotMatch(run('groups', ['--list']), /three-java/);
 });
