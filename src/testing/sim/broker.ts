@@ -5,7 +5,7 @@
 import { type Address, type Io, type Logger, silentLogger } from '../../base/index.ts';
 import { Broker, type BrokerSettings } from '../../broker/index.ts';
 import { Coordination, type CoordinationSettings } from '../../coordination/index.ts';
-import { main as commitThread } from '../../log/commit-thread.ts';
+import { logThreads } from '../../log/threads.ts';
 import { Log, type LogSettings } from '../../log/index.ts';
 import { WireClient } from '../wire-client.ts';
 import { SimDisk } from './disk.ts';
@@ -83,7 +83,7 @@ export class SimBroker {
   private async open(): Promise<void> {
     const { coordination, log, logger = silentLogger, settings = {} } = this.parts;
     this.machine = new Machine(this.world, this.disk);
-    const io = this.machine.io(this.network.of, { 'commit-thread': commitThread });
+    const io = this.machine.io(this.network.of, logThreads);
     this.io = io;
     this.log = await this.finish(Log.open(io, { directory: '/data', reserveBytes: 10_000, ...log }));
     this.coordination = new Coordination(io, this.log, { initialRebalanceDelayMs: 100, ...coordination });
