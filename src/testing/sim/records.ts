@@ -35,25 +35,33 @@ export interface StoredRecord {
 export function recordsOf(log: Log, partition: Partition, from = partition.startOffset, bytesMax = 1): StoredRecord[] {
   const records: StoredRecord[] = [];
   let offset = from;
-  const cursor = new RecordCursor();
   while (offset < partition.syncedEnd) {
     for (const bytes of log.read(partition, offset, bytesMax)) {
-      for (const batch of batchesIn(bytes)) {
-        cursor.open(batch);
-        while (cursor.advance()) {
-          if (cursor.offset < offset) continue;
-          const { offset: at, timestamp: time } = cursor;
-          records.push({ offset: at, time, value: Buffer.from(cursor.value ?? []).toString() });
-          offset = at + 1;
-        }
+      for (const record of recordsIn(bytes)) {
+        if (record.offset < offset) continue;
+        records.push(record);
+        offset = record.offset + 1;
       }
     }
   }
   return records;
 }
 
-/** Batches that lie one behind the other. */
-export function* batchesIn(bytes: Uint8Array): IterableIterator<Uint8Array> {
+/** Records of batches that lie one behind the other. */
+export function recordsIn(bytes: Uint8Array): StoredRecord[] {
+  const records: StoredRecord[] = [];
+  const cursor = new RecordCursor();
+  for (const batch of batchesIn(bytes)) {
+    cursor.open(batch);
+    while (cursor.advance()) {
+      const { offset, timestamp: time } = cursor;
+      records.push({ offset, time, value: Buffer.from(cursor.value ?? []).toString() });
+    }
+  }
+  return records;
+}
+
+function* batchesIn(bytes: Uint8Array): IterableIterator<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const size = view.getInt32(at + 8) + 12;
