@@ -14,18 +14,18 @@ const RATE_MS = 500;
 export function demoIntroduction(app: App, demo: Demo): string[] {
   const kafka = addressText(app.kafkaAddress);
   const http = `http://${addressText(app.httpAddress)}`;
-  const topics = [...app.log.topics()];
-  const partitions = topics.reduce((sum, topic) => sum + topic.partitions.length, 0);
+  const topics = [...app.log.topics()].length;
   const brokers = app.kafkaAddress.port === 9092 ? '' : ` -b ${kafka}`;
   const ok = palette.good('✓');
   return [
     `millrace ${VERSION} · demo · data ${app.parts.config.data}`,
     '',
-    `  ${ok} log        ${kafka}   Kafka protocol, ${topics.length} topics, ${partitions} partitions`,
+    `  ${ok} log        ${kafka}   Kafka protocol, ${topics} topics`,
     `  ${ok} pipelines  ${app.parts.pipelines.map(({ id }) => id).join('   ')}`,
     `  ${ok} sinks      ${demo.receivers.map(({ url }) => url).join('   ')}`,
-    `               built-in HEC receivers; the second is busy for ${FAULT_MS / 1_000} s of every ${FAULT_PERIOD_MS / 1_000}`,
-    `  ${ok} health     ${http}/readyz   ${http}/metrics`,
+    `               HEC receivers; the second is busy ${FAULT_MS / 1_000} s of every ${FAULT_PERIOD_MS / 1_000}`,
+    `  ${ok} health     ${http}/readyz?verbose`,
+    `  ${ok} metrics    ${http}/metrics`,
     '',
     `  try  echo '{"severity_id": 5}' | kcat -b ${kafka} -t ocsf-events -P`,
     '       ./millrace tap high-severity/where -n 5',

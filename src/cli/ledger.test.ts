@@ -54,7 +54,7 @@ function report(scale: number, lost = 0): PipelineReport {
 
 test('each line adds up, and what one stage passes on is what the next gets', () => {
   const rows = ledgerRows(report(1));
-  for (const row of rows) assert.ok(addsUp(row), row.label);
+  for (const row of rows) assert.ok(addsUp(row), row.name);
   assert.equal(rows[0]!.out, rows[1]!.in);
   assert.equal(rows[1]!.out, rows[2]!.in);
   assert.equal(rows[2]!.out, rows[3]!.in + rows[4]!.in);
@@ -70,8 +70,17 @@ test('the table is exact where there is room, and shortens numbers where there i
   ● to_splunk a:8088     60,000         ·   58,000        ·      ·  2,000
   ◌ to_splunk b:8088     38,000         ·   38,000    7,000      ·      ·`,
   );
+  assert.match(ledgerTable([report(1_000)], 72), /^ {2}● a:8088 +60,000 /m);
   const narrow = ledgerTable([report(1_000)], 60);
-  assert.match(narrow, /read_json +1\.00M +· +995k +· +5,000 +·$/m);
+  assert.match(narrow, /^ {4}read_json +1\.00M +· +995k +· +5,000 +·$/m);
+  for (const line of narrow.split('\n')) assert.ok(line.length <= 60, line);
+});
+
+test('what a stage has passed on before it booked it is neither held nor turned', () => {
+  const whole = report(1);
+  const writing = line('6', 'write_ndjson', 'converts', { received: 100, converted: 40, passed: 90, held: 60 });
+  const row = ledgerRows({ ...whole, ledger: [writing] })[0]!;
+  assert.deepEqual([row.held, row.turned, addsUp(row)], [10, 0, true]);
 });
 
 test('the sum of a pipeline accounts for everything, or says how much is missing', () => {

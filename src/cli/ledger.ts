@@ -15,7 +15,8 @@ import type { PipelineReport, TotalLine } from '../app/index.ts';
 import { table } from './output.ts';
 
 export interface LedgerRow {
-  readonly label: string;
+  readonly name: string;
+  readonly endpoint: string | undefined;
   /** Of an endpoint: whether it takes events. */
   readonly isUp: boolean | undefined;
   readonly in: number;
@@ -33,13 +34,16 @@ export function ledgerRows({ health, ledger }: PipelineReport): LedgerRow[] {
   return ledger
     .filter(({ role }) => role !== 'source')
     .map(line => {
-      const { deadLettered: dead, dropped, endpoint, filtered, held, interrupted: reread, name, retried } = line;
+      const { deadLettered: dead, dropped, endpoint, filtered, interrupted: reread, name, retried } = line;
       const isUp = health.find(({ stageId }) => stageId === line.stageId)?.isUp;
       const received = line.kind === 'sink' ? line.received - line.returned : line.received;
       const out = outOf(line);
-      const turned = line.kind === 'converts' ? received - filtered - out - dead - dropped - held - reread : 0;
-      const label = endpoint === undefined ? name : `${name} ${endpoint}`;
-      return { label, isUp, in: received, filtered, out, retried, dead, dropped, held, turned, reread };
+      const rest = received - filtered - out - dead - dropped - reread;
+      // Between two moments a stage has passed events on and not yet booked what it made them of.
+      const isBetween = line.kind === 'converts' && rest >= 0 && rest < line.held;
+      const held = isBetween ? rest : line.held;
+      const turned = line.kind === 'converts' ? rest - held : 0;
+      return { name, endpoint, isUp, in: received, filtered, out, retried, dead, dropped, held, turned, reread };
     });
 }
 
@@ -103,18 +107,31 @@ function short(value: number): string {
   return `${(value / divisor).toPrecision(3)}${unit}`;
 }
 
-/** The table of a pipeline's lines, exact where the width allows it. */
+/** How numbers, names and gaps are written; the first form that fits is taken. */
+interface Form {
+  readonly number: (value: number) => string;
+  readonly label: (row: LedgerRow) => string;
+  readonly gap: number;
+}
+
+const FORMS: readonly Form[] = [
+  { number, label: ({ endpoint, name }) => (endpoint === undefined ? name : `${name} ${endpoint}`), gap: 2 },
+  { number, label: ({ endpoint, name }) => endpoint ?? name, gap: 2 },
+  { number: short, label: ({ endpoint, name }) => endpoint ?? name, gap: 1 },
+];
+
+/** The lines of the pipelines as a table, exact where the width allows it. */
 export function ledgerTable(reports: readonly PipelineReport[], width: number): string {
-  const exact = drawTable(reports, number);
-  const isTooWide = exact.split('\n').some(line => line.length > width);
-  return isTooWide ? drawTable(reports, short) : exact;
+  const fits = (text: string): boolean => text.split('\n').every(line => line.length <= width);
+  const drawn = FORMS.map(form => drawTable(reports, form));
+  return drawn.find(fits) ?? drawn.at(-1)!;
 }
 
 const COLUMNS = ['in', 'filtered', 'out', 'retried', 'dead', 'held'] as const;
 /** Shown where there is something in them. */
 const RARE_COLUMNS = ['dropped', 'turned', 'reread'] as const;
 
-function drawTable(reports: readonly PipelineReport[], print: (value: number) => string): string {
+function drawTable(reports: readonly PipelineReport[], form: Form): string {
   const all = reports.map(report => ({ report, rows: ledgerRows(report) }));
   const rare = RARE_COLUMNS.filter(column => all.some(({ rows }) => rows.some(row => row[column] !== 0)));
   const columns = [...COLUMNS, ...rare];
@@ -122,10 +139,10 @@ function drawTable(reports: readonly PipelineReport[], print: (value: number) =>
     [`  ${report.pipelineId}`, ...columns],
     ...rows.map(row => {
       const mark = row.isUp === undefined ? ' ' : row.isUp ? '●' : '◌';
-      return [`  ${mark} ${row.label}`, ...columns.map(column => print(row[column]))];
+      return [`  ${mark} ${form.label(row)}`, ...columns.map(column => form.number(row[column]))];
     }),
   ]);
-  return table(lines, [false, ...columns.map(() => true)]);
+  return table(lines, [false, ...columns.map(() => true)], form.gap);
 }
 
 /** One line a pipeline: whether everything that came in is accounted for. */

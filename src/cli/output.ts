@@ -65,7 +65,7 @@ export function listText(format: Format, columns: readonly string[], rows: reado
 }
 
 /** Rows in columns as wide as their longest cell; numbers to the right. */
-export function table(rows: readonly (readonly string[])[], isRight: readonly boolean[] = []): string {
+export function table(rows: readonly (readonly string[])[], isRight: readonly boolean[] = [], gap = 2): string {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {
@@ -73,5 +73,5 @@ export function table(rows: readonly (readonly string[])[], isRight: readonly bo
     });
   }
   const pad = (cell: string, i: number): string => (isRight[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!));
-  return rows.map(row => row.map(pad).join('  ').trimEnd()).join('\n');
+  return rows.map(row => row.map(pad).join(' '.repeat(gap)).trimEnd()).join('\n');
 }

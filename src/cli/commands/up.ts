@@ -95,7 +95,10 @@ export default defineCommand<Options>({
       app.onFatal = error => {
         process.exit(reportError(error));
       };
-      await app.start();
+      await app.start().catch((error: unknown) => {
+        if (demo && !options.fresh) output.print('  `npm start -- --fresh` begins the demo with an empty log.');
+        throw error;
+      });
       await demo?.feed(app.kafkaAddress);
       await output.started(app, demo);
       await asked;
