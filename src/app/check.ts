@@ -1,6 +1,6 @@
 /** Checks pipelines without running them. The languages and builtins load here, when there is something to check. */
 import type { Diagnostic, Span } from '../base/index.ts';
-import type { SourceText } from '../lang/index.ts';
+import type { SourceText } from '../lang/source.ts';
 import type { PipelineText } from './config/load.ts';
 
 export interface Finding {

@@ -117,7 +117,9 @@ export class Committer {
     this.lsn = start.lsn;
     this.generation = start.manifestGeneration;
     this.file = this.newFile(start.nextSequence);
-    this.thread = io.threads.start(new URL('./commit-thread.ts', import.meta.url), undefined, 'millrace-commit');
+    this.thread = io.threads.start(new URL('./commit-thread.ts', import.meta.url), undefined, 'millrace-commit', {
+      youngHeapMb: 2,
+    });
     this.thread.onMessage(report => this.reported(report as CommitReport));
     this.thread.onExit(error => {
       if (this.isClosing) return;

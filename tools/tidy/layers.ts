@@ -38,6 +38,7 @@ export const EXTRA_DOORS: ReadonlySet<string> = new Set([
   'log/threads.ts',
   'app/demo/index.ts',
   'engine/ledger.ts',
+  'lang/source.ts',
   'app/version.ts',
 ]);
 
@@ -47,6 +48,7 @@ export const MAY_TOUCH_PROCESS: readonly RegExp[] = [/^base\/io\//, /^cli\//, /^
 /** What only those files may name. */
 export const PROCESS_WORDS: readonly RegExp[] = [
   /from 'node:(fs|net|tls|http|https|child_process|worker_threads|dgram|timers)/,
+  /\bgetBuiltinModule\(/,
   /\bDate\.now\(/,
   /\bperformance\.now\(/,
   /\bMath\.random\(/,

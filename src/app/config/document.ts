@@ -11,9 +11,11 @@
  * I1 every node knows the file and span it came from; a value from the environment or a flag names that instead.
  * I2 reading never fails: what is wrong is a diagnostic, and the node is left out or empty.
  */
-import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+import type { Node } from 'yaml';
 import { type Diagnostic, type Span, systemReason } from '../../base/index.ts';
-import type { SourceText } from '../../lang/index.ts';
+import type { SourceText } from '../../lang/source.ts';
 
 /** A text with its name; from a file, where its bytes cease to be UTF-8. */
 export type ConfigText = Pick<SourceText, 'file' | 'text'> & { readonly invalidAt?: number | undefined };
@@ -109,6 +111,8 @@ export function readDocument(
   outside: Outside,
   report: (diagnostic: Diagnostic) => void,
 ): ConfigMap {
+  // Loaded here: a process without a configuration file needs none of it.
+  const { isAlias, isMap, isScalar, isSeq, parseDocument } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   const document = parseDocument(text, { prettyErrors: false });
   const whole: Place = { file, span: { start: 0, end: 1 } };
   const empty: ConfigMap = { kind: 'map', place: whole, entries: new Map() };

@@ -9,7 +9,7 @@
  */
 import { dirname, join, resolve } from 'node:path';
 import { type Diagnostic, type FileSystem, nearest, type Span, systemReason } from '../../base/index.ts';
-import { SourceText } from '../../lang/index.ts';
+import { SourceText } from '../../lang/source.ts';
 import {
   asScalar,
   configDiagnostic,

@@ -1,6 +1,4 @@
 /** One small HTTP exchange with a deadline and a bound on the answer. No redirects, no kept connections. */
-import http from 'node:http';
-import https from 'node:https';
 import { tlsSettings } from './tls-settings.ts';
 import type { HttpRequest, HttpResponse } from './types.ts';
 
@@ -8,7 +6,9 @@ export function httpRequest(wanted: HttpRequest): Promise<HttpResponse> {
   const { body, bytesMax, headers, method, timeoutMs, tls, url } = wanted;
   const isSecure = url.startsWith('https:');
   return new Promise((resolve, reject) => {
-    const request = (isSecure ? https : http).request(url, {
+    // Not imported: every thread would load it, and with all exports of `node:http` a whole HTTP client.
+    const { request: begin } = process.getBuiltinModule(isSecure ? 'node:https' : 'node:http');
+    const request = begin(url, {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
       agent: false,

@@ -28,6 +28,7 @@ import type {
   Random,
   Thread,
   Threads,
+  ThreadSettings,
   Timer,
   TlsOptions,
 } from './types.ts';
@@ -237,11 +238,12 @@ class NodeThread implements Thread {
 class NodeThreads implements Threads {
   readonly cores = availableParallelism();
 
-  start(module: URL, data: unknown, name: string): Thread {
+  start(module: URL, data: unknown, name: string, { youngHeapMb }: ThreadSettings = {}): Thread {
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const bootstrap = new URL(`./thread-bootstrap${extension}`, import.meta.url);
     const target = module.href.replace(/\.[tj]s$/, extension);
-    return new NodeThread(new Worker(bootstrap, { name, workerData: { module: target, data } }));
+    const limits = youngHeapMb === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngHeapMb } };
+    return new NodeThread(new Worker(bootstrap, { name, workerData: { module: target, data }, ...limits }));
   }
 }
 

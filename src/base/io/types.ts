@@ -194,11 +194,16 @@ export interface Thread extends Port {
  */
 export type ThreadMain = (io: Io, port: Port, data: unknown) => void | Promise<void>;
 
+export interface ThreadSettings {
+  /** Room for young objects; a thread that makes few keeps 10 MB less resident with 2. */
+  readonly youngHeapMb?: number;
+}
+
 export interface Threads {
   /** Threads that can run at the same time. */
   readonly cores: number;
   /** `module` is `import.meta.url`-relative, without extension handling: pass `new URL('./x.ts', import.meta.url)`. */
-  start(module: URL, data: unknown, name: string): Thread;
+  start(module: URL, data: unknown, name: string, settings?: ThreadSettings): Thread;
 }
 
 export interface Io {

@@ -68,10 +68,9 @@ export default defineCommand<Options>({
         problem: '--fresh empties the log and goes with --demo only',
         remedy: 'remove the data directory yourself',
       });
-    const [{ App: Process }, { nodeIo }, { diagnosticText }] = await Promise.all([
+    const [{ App: Process }, { nodeIo }] = await Promise.all([
       import('../../app/index.ts'),
       import('../../base/io/node.ts'),
-      import('../diagnostics.ts'),
     ]);
     const io = nodeIo();
     const output = new Output(options);
@@ -80,6 +79,8 @@ export default defineCommand<Options>({
     const demo = options.demo ? await (await import('../../app/demo/index.ts')).Demo.start(io) : undefined;
     try {
       const loaded = await load(options, demo);
+      // Languages load where there are pipelines.
+      const diagnostics = loaded.pipelines.length > 0 ? await import('../diagnostics.ts') : undefined;
       const app = new Process({
         io,
         config: loaded.config!,
@@ -89,7 +90,7 @@ export default defineCommand<Options>({
         movesPorts: demo !== undefined,
         isFresh: options.fresh === true,
         ...(demo && { prepare: log => demo.prepare(log) }),
-        onFinding: ({ diagnostic, source }) => output.finding(diagnosticText(diagnostic, source)),
+        onFinding: ({ diagnostic, source }) => output.finding(diagnostics!.diagnosticText(diagnostic, source)),
         onWarning: text => output.finding(text),
       });
       app.onFatal = error => {
@@ -131,20 +132,18 @@ async function load(options: Options, demo: Demo | undefined): Promise<LoadedCon
     }));
     return { ...readConfig([{ file: 'demo', text: DEMO_CONFIG }], {}, { flags }), pipelines };
   }
-  const [{ nodeIo }, { configDiagnosticText }] = await Promise.all([
-    import('../../base/io/node.ts'),
-    import('../diagnostics.ts'),
-  ]);
+  const { nodeIo } = await import('../../base/io/node.ts');
   const { files } = nodeIo();
   const path = options.config ?? findConfig(files, process.env, process.cwd());
   if (path !== undefined && !files.exists(path))
     throw cliErrors.noSuchFile({ file: path, reason: 'there is no such file' });
   const loaded = loadConfig(files, process.env, path, flags);
+  const errors = loaded.diagnostics.length;
+  if (errors === 0) return loaded;
+  const { configDiagnosticText } = await import('../diagnostics.ts');
   for (const diagnostic of loaded.diagnostics)
     note(configDiagnosticText(diagnostic, loaded.sources.get(diagnostic.file ?? '')));
-  const errors = loaded.diagnostics.length;
-  if (errors > 0) throw appErrors.badConfig({ errors: `${errors} error${errors === 1 ? '' : 's'}` });
-  return loaded;
+  throw appErrors.badConfig({ errors: `${errors} error${errors === 1 ? '' : 's'}` });
 }
 
 /** Where the process's words go: people get lines and a screen, machines JSON lines. */
