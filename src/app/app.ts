@@ -25,7 +25,7 @@ import {
   systemReason,
 } from '../base/index.ts';
 import { type HttpReply, type HttpServer, listenHttp, type LocalConnection } from '../base/io/local-server.ts';
-import { Broker } from '../broker/index.ts';
+import { Broker, type ListenerReport, Security } from '../broker/index.ts';
 import { Coordination } from '../coordination/index.ts';
 import { Log } from '../log/index.ts';
 import { checkPipelines, type Finding } from './check.ts';
@@ -35,6 +35,7 @@ import { takeDirectory } from './control.ts';
 import type { EnginePool } from './engine/pool.ts';
 import { appErrors } from './errors.ts';
 import { type Phase, readinessChecks, readinessText } from './health.ts';
+import { DEFAULT_NAME, listenersOf, securityOf } from './listeners.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { lagOf, renderMetrics } from './metrics.ts';
 import { type PipelineReport, Pipelines } from './pipelines.ts';
@@ -59,7 +60,6 @@ export interface AppParts {
   onWarning(text: string): void;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 const SECRET_PREFIX = 'MILLRACE_SECRETS__';
 const LOOP_DELAY_SHARES: readonly number[] = [0.5, 0.99, 1];
 /** The process's range of the arena, and each worker's behind it. */
@@ -74,7 +74,6 @@ export class App {
   log!: Log;
   coordination!: Coordination;
   broker!: Broker;
-  kafkaAddress!: Address;
   httpAddress!: Address;
   private readonly arena: Arena;
   private readonly workers: number;
@@ -103,6 +102,15 @@ export class App {
     }
   }
 
+  /** Of the listener that local commands use. */
+  get kafkaAddress(): Address {
+    return this.broker.listenerReports()[0]!.address;
+  }
+
+  get kafkaListeners(): readonly ListenerReport[] {
+    return this.broker.listenerReports();
+  }
+
   reports(): readonly PipelineReport[] {
     return this.pipelines.reports();
   }
@@ -124,8 +132,7 @@ export class App {
   private async open(): Promise<void> {
     const { config, io, logger, pipelines: texts } = this.parts;
     await this.check();
-    const kafka = this.addressOf(config.kafka.listen, config.kafka.allow_plaintext);
-    const http = this.addressOf(config.http.listen, true);
+    const listeners = listenersOf(config);
     const giveBack = await takeDirectory(io, config.data, (command, connection) => this.control(command, connection));
     this.closers.push(giveBack);
     const directory = `${config.data}/log`;
@@ -145,20 +152,22 @@ export class App {
       log: this.log,
       coordination: this.coordination,
       logger,
+      security: await Security.open(io, this.log, securityOf(io, config)),
       settings: {
         autoCreateTopics: config.kafka.auto_create_topics,
         defaultPartitions: config.kafka.default_partitions,
       },
     });
     this.closers.push(() => this.broker.close());
-    const { advertised_host: host, advertised_port: port } = config.kafka;
-    const advertised = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) };
-    this.kafkaAddress = await this.listening('Kafka', '--kafka', kafka, address =>
-      this.broker.listen({ address, advertised }),
-    );
+    for (const settings of listeners) {
+      const { name } = settings;
+      const [purpose, flag] = name === DEFAULT_NAME ? ['Kafka', '--kafka'] : [`the listener ${name}`, 'its `listen`'];
+      const listen = (address: Address): Promise<Address> => this.broker.listen({ ...settings, address });
+      await this.listening(purpose, flag, settings.address, listen);
+    }
     this.loopDelay = new LoopDelay(io.clock);
     this.closers.push(() => this.loopDelay.stop());
-    await this.openHttp(http);
+    await this.openHttp(parseAddress(config.http.listen)!);
     if (texts.length > 0) await this.pipelines.start(await this.makePool(), texts);
     this.phase = 'ready';
   }
@@ -204,12 +213,6 @@ export class App {
     return found;
   }
 
-  private addressOf(text: string, mayBeExposed: boolean): Address {
-    const address = parseAddress(text)!;
-    if (!mayBeExposed && !LOOPBACK.has(address.host)) throw appErrors.exposedPlaintext({ host: address.host });
-    return address;
-  }
-
   private async listening(
     purpose: string,
     flag: string,
@@ -246,7 +249,9 @@ export class App {
       case '/livez':
         return text(200, 'ok\n');
       case '/readyz': {
-        const listeners = [`Kafka on ${addressText(this.kafkaAddress)}`];
+        const listeners = this.kafkaListeners.map(
+          ({ address, name, protocol }) => `${name}, ${protocol}, on ${addressText(address)}`,
+        );
         const checks = readinessChecks(this.phase, listeners, this.reports());
         const { isReady, text: body } = readinessText(checks, new URLSearchParams(query).has('verbose'));
         return text(isReady ? 200 : 503, body);
@@ -266,6 +271,7 @@ export class App {
       counters: this.broker.counters,
       openConnections: this.broker.openConnections,
       refusals: this.broker.refusedCount,
+      listeners: this.kafkaListeners,
       log: this.log.stats,
       pipelines: this.reports(),
       lag: lagOf(this.log, this.coordination),

@@ -30,7 +30,7 @@ export const appErrors = defineErrors({
     code: 'MR1005',
     text: 'refusing to listen on {host} without TLS',
     exit: 78,
-    help: 'Listen on 127.0.0.1, or set `kafka.allow_plaintext: true` to expose a plaintext listener on purpose.',
+    help: 'Listen on 127.0.0.1, use SSL or SASL_SSL, or set {setting} to true to expose a plaintext listener on purpose.',
   },
   badDataDirectory: {
     code: 'MR1006',

@@ -2,7 +2,7 @@
  * Metrics in Prometheus' text format (0.0.4), computed from the parts' own counters when they are asked for, so that hot
  * paths count in plain numbers. Names never change silently: a test holds the list.
  */
-import type { BrokerCounters } from '../broker/index.ts';
+import type { BrokerCounters, ListenerReport } from '../broker/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import { LATENCY_BOUNDS_MS } from '../engine/ledger.ts';
 import type { Log } from '../log/index.ts';
@@ -54,6 +54,10 @@ export interface MetricParts {
   readonly counters: BrokerCounters;
   readonly openConnections: number;
   readonly refusals: number;
+  readonly listeners: readonly Pick<
+    ListenerReport,
+    'name' | 'certificateExpiresMs' | 'certificateReloads' | 'certificateReloadsFailed'
+  >[];
   readonly log: Log['stats'];
   readonly pipelines: readonly PipelineReport[];
   readonly lag: readonly Lag[];
@@ -62,9 +66,8 @@ export interface MetricParts {
 }
 
 export function renderMetrics(parts: MetricParts): string {
-  return [...processFamilies(parts), ...kafkaFamilies(parts), ...logFamilies(parts), ...pipelineFamilies(parts)].join(
-    '',
-  );
+  const families = [processFamilies, kafkaFamilies, accessFamilies, logFamilies, pipelineFamilies];
+  return families.flatMap(make => make(parts)).join('');
 }
 
 const one = (value: number): Sample[] => [[{}, value]];
@@ -120,6 +123,39 @@ function kafkaFamilies({ counters, lag, openConnections, pipelines, refusals }: 
       'gauge',
       'Age of the newest record that a pipeline has read; 0 when it is the last.',
       read.map(({ labels, seconds }): Sample => [labels, seconds]),
+    ),
+  ];
+}
+
+function accessFamilies({ counters, listeners, nowMs }: MetricParts): string[] {
+  const secured = listeners.flatMap(listener =>
+    listener.certificateExpiresMs === undefined ? [] : [{ ...listener, expiresMs: listener.certificateExpiresMs }],
+  );
+  return [
+    family('millrace_kafka_authentications_total', 'counter', 'Proofs of who a client is.', [
+      [{ result: 'ok' }, counters.authenticated],
+      [{ result: 'failed' }, counters.authenticationsFailed],
+    ]),
+    family(
+      'millrace_kafka_sessions_expired_total',
+      'counter',
+      'Connections ended because their proof was not renewed in time.',
+      one(counters.sessionsExpired),
+    ),
+    family(
+      'millrace_tls_certificate_expiry_seconds',
+      'gauge',
+      'Time until the certificate of a listener ends.',
+      secured.map(({ expiresMs, name }): Sample => [{ listener: name }, (expiresMs - nowMs) / 1_000]),
+    ),
+    family(
+      'millrace_tls_certificate_reloads_total',
+      'counter',
+      'Changes of a certificate’s files: taken, or left because they do not fit.',
+      secured.flatMap(({ certificateReloads, certificateReloadsFailed, name }): Sample[] => [
+        [{ listener: name, result: 'ok' }, certificateReloads],
+        [{ listener: name, result: 'failed' }, certificateReloadsFailed],
+      ]),
     ),
   ];
 }

@@ -5,6 +5,6 @@ export { brokerErrors } from './errors.ts';
 export type { BrokerCounters, BrokerSettings } from './handler.ts';
 export type { Refusal } from './refusals.ts';
 export { isTopicName, TOPIC_CONFIGS, topicConfigDefect } from './topic-configs.ts';
-export type { AccessKey, AccessRight } from './security/access-keys.ts';
+export { type AccessKey, accessKeyIdentity, type AccessRight } from './security/access-keys.ts';
 export type { CertificateFiles } from './security/certificates.ts';
 export { Security, type SecuritySettings } from './security/security.ts';

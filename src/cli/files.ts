@@ -13,3 +13,10 @@ export function readBytes(files: Pick<FileSystem, 'readFile'>, file: string): Ui
 export function readText(files: Pick<FileSystem, 'readFile'>, file: string): string {
   return Buffer.from(readBytes(files, file)).toString('utf8');
 }
+
+/** All of standard input. */
+export async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,9 +1,11 @@
 /** What commands over the Kafka protocol share: flags, and a cluster for as long as the command takes. They work with any cluster. */
 import type { Cluster } from '../client/index.ts';
-import { MillraceError } from '../base/index.ts';
+import { type Io, MillraceError } from '../base/index.ts';
 import { type Flag, keyValue } from './command.ts';
 import { cliErrors } from './errors.ts';
-import { readText } from './files.ts';
+import { readInput, readText } from './files.ts';
+
+const BAD_PROPERTY = 'MR4207';
 
 export interface KafkaOptions {
   readonly brokers?: string;
@@ -19,30 +21,35 @@ export const kafkaFlags: readonly Flag[] = [
     parse: keyValue,
     isList: true,
   },
-  { flags: '--properties <file>', text: 'client properties, one name=value a line; the place for passwords' },
+  {
+    flags: '--properties <file>',
+    text: 'client properties, one name=value a line, - for standard input; the place for passwords',
+  },
 ];
 
-export async function withCluster<T>(options: KafkaOptions, use: (cluster: Cluster) => Promise<T>): Promise<T> {
-  const [{ nodeIo }, { clientSettings, makeCluster }, { runningBroker }] = await Promise.all([
+export async function withCluster<T>(options: KafkaOptions, use: (cluster: Cluster, io: Io) => Promise<T>): Promise<T> {
+  const [{ nodeIo }, { clientSettings, makeCluster }, { runningBroker }, { clientProperties }] = await Promise.all([
     import('../base/io/node.ts'),
     import('../client/index.ts'),
     import('./running.ts'),
+    import('./client-properties.ts'),
   ]);
   const io = nodeIo();
   const brokers = options.brokers ?? (await runningBroker(io.files));
-  const properties = new Map([
-    ...(brokers === undefined ? [] : [['bootstrap.servers', brokers] as const]),
-    ...(options.properties === undefined
-      ? []
-      : propertiesOf(options.properties, readText(io.files, options.properties))),
-    ...(options.property ?? []),
-  ]);
+  const sources = {
+    environment: process.env,
+    readText: (file: string) => readText(io.files, file),
+  };
+  const { properties: file } = options;
+  const text = file === undefined ? '' : file === '-' ? await readInput() : sources.readText(file);
+  const given = clientProperties(sources, { file: file ?? '', text }, options.property ?? []);
+  const properties = new Map([...(brokers === undefined ? [] : [['bootstrap.servers', brokers] as const]), ...given]);
   const cluster = makeCluster(
     io,
     checked(() => clientSettings(io, properties)),
   );
   try {
-    return await use(cluster);
+    return await use(cluster, io);
   } finally {
     await cluster.close();
   }
@@ -53,18 +60,8 @@ function checked<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
+    if (!(error instanceof MillraceError) || error.code !== BAD_PROPERTY) throw error;
     const { name, reason, value } = error.details;
     throw cliErrors.badValue({ flag: `property ${String(name)}`, value, reason }, error);
   }
-}
-
-function propertiesOf(file: string, text: string): (readonly [string, string])[] {
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    if (/^\s*(#|!|$)/.test(line)) return [];
-    const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name === undefined)
-      throw cliErrors.noSuchFile({ file: `${file}:${i + 1}`, reason: 'the line is not name=value' });
-    return [[name, value ?? ''] as const];
-  });
 }

@@ -14,8 +14,13 @@ export { canPass, clientErrors } from './errors.ts';
 export { GROUP_DEFAULTS, GroupMember } from './group/member.ts';
 export { committedOffsets, commitOffsets, type GroupOffset } from './group/offsets.ts';
 export { saslAuthenticate, type SaslSettings } from './authenticator.ts';
-export { type Acl, type AclSearch, type ScramInfo, SecurityAdmin } from './security-admin.ts';
+export {
+  type Acl,
+  type ScramInfo,
+  type ScramMechanism,
+  SecurityAdmin,
+} from './security-admin.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
 export type { Acknowledge } from './producer/window.ts';
-export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, makeCluster } from './properties.ts';
+export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, isSecretProperty, makeCluster } from './properties.ts';
 export type { TopicPartition } from './topic-partition.ts';

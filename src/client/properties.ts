@@ -310,6 +310,11 @@ function unknownProperty(name: string, value: string): MillraceError {
   return clientErrors.badProperty({ name, value: hidden(name, value), reason });
 }
 
+/** What neither a log nor an error shows. */
+export function isSecretProperty(name: string): boolean {
+  return /password|secret|key\.pem$|^sasl\.oauthbearer\.token$/.test(name);
+}
+
 function hidden(name: string, value: string): string {
-  return /password|secret|token|key\.pem/.test(name) ? '***' : value;
+  return isSecretProperty(name) ? '***' : value;
 }

@@ -1,12 +1,14 @@
 /** Administration of who may come and what they may do: SCRAM credentials and ACLs of a cluster. */
 import type { Random } from '../base/index.ts';
 import { scramSaltedPassword } from '../sasl/index.ts';
-import { apis } from '../wire/index.ts';
+import { apis, OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from '../wire/index.ts';
 import type { Cluster } from './cluster.ts';
 import { brokerError } from './errors.ts';
 
-const MECHANISMS: Readonly<Record<string, number>> = { 'SCRAM-SHA-256': 1, 'SCRAM-SHA-512': 2 };
+const SCRAM_TYPES = { 'SCRAM-SHA-256': 1, 'SCRAM-SHA-512': 2 } as const;
 const SALT_BYTES = 24;
+
+export type ScramMechanism = keyof typeof SCRAM_TYPES;
 
 export interface ScramInfo {
   readonly user: string;
@@ -14,18 +16,16 @@ export interface ScramInfo {
   readonly iterations: number;
 }
 
-/** As the protocol numbers them; null and 1 match all. */
+/** What a principal may or may not do to the resources of a pattern. */
 export interface Acl {
-  readonly resourceType: number;
-  readonly patternType: number;
-  readonly resourceName: string;
+  readonly type: keyof typeof RESOURCE_TYPES;
+  readonly pattern: keyof typeof PATTERN_TYPES;
+  readonly name: string;
   readonly principal: string;
   readonly host: string;
-  readonly operation: number;
-  readonly permissionType: number;
+  readonly operation: keyof typeof OPERATIONS;
+  readonly permission: keyof typeof PERMISSIONS;
 }
-
-export type AclSearch = { readonly [K in keyof Acl]: Acl[K] | (Acl[K] extends string ? null : never) };
 
 export class SecurityAdmin {
   private readonly cluster: Cluster;
@@ -38,56 +38,62 @@ export class SecurityAdmin {
 
   async scramUsers(users: readonly string[] | null = null): Promise<ScramInfo[]> {
     const connection = await this.cluster.any();
-    const answer = await connection.request(apis.describeUserScramCredentials, {
-      users: users?.map(name => ({ name })) ?? null,
-    });
+    const wanted = users?.map(name => ({ name })) ?? null;
+    const answer = await connection.request(apis.describeUserScramCredentials, { users: wanted });
     expectOk('DescribeUserScramCredentials', 'of users', answer);
     return answer.results.flatMap(({ credentialInfos, user, ...result }) => {
       expectOk('DescribeUserScramCredentials', `of ${user}`, result);
       return credentialInfos.map(({ iterations, mechanism }) => ({
         user,
-        mechanism: Object.keys(MECHANISMS).find(name => MECHANISMS[name] === mechanism) ?? String(mechanism),
+        mechanism: wordOf(SCRAM_TYPES, mechanism),
         iterations,
       }));
     });
   }
 
   /** The password itself does not go to the broker. */
-  async setPassword(user: string, mechanism: string, password: string, iterations: number): Promise<void> {
+  async setPassword(user: string, mechanism: ScramMechanism, password: string, iterations: number): Promise<void> {
     const salt = this.random.bytes(SALT_BYTES);
     const saltedPassword = await scramSaltedPassword(mechanism, password, salt, iterations);
-    const upsertion = { name: user, mechanism: MECHANISMS[mechanism] ?? 0, iterations, salt, saltedPassword };
+    const upsertion = { name: user, mechanism: SCRAM_TYPES[mechanism], iterations, salt, saltedPassword };
     await this.alter(user, { deletions: [], upsertions: [upsertion] });
   }
 
-  async deletePassword(user: string, mechanism: string): Promise<void> {
-    await this.alter(user, { deletions: [{ name: user, mechanism: MECHANISMS[mechanism] ?? 0 }], upsertions: [] });
+  async deletePassword(user: string, mechanism: ScramMechanism): Promise<void> {
+    await this.alter(user, { deletions: [{ name: user, mechanism: SCRAM_TYPES[mechanism] }], upsertions: [] });
   }
 
-  async acls(search: AclSearch): Promise<Acl[]> {
+  /** Those that have what the search has. */
+  async acls(search: Partial<Acl> = {}): Promise<Acl[]> {
     const connection = await this.cluster.any();
-    const answer = await connection.request(apis.describeAcls, asFilter(search));
+    const answer = await connection.request(apis.describeAcls, filterOf(search));
     expectOk('DescribeAcls', 'of the cluster', answer);
-    return answer.resources.flatMap(({ acls, patternType, resourceName, resourceType }) =>
-      acls.map(acl => ({ resourceType, patternType, resourceName, ...acl })),
-    );
+    return answer.resources.flatMap(({ acls, ...resource }) => acls.map(acl => aclOf({ ...resource, ...acl })));
   }
 
   async createAcls(acls: readonly Acl[]): Promise<void> {
     const connection = await this.cluster.any();
-    const creations = acls.map(({ patternType, ...acl }) => ({ ...acl, resourcePatternType: patternType }));
+    const creations = acls.map(({ host, name, operation, pattern, permission, principal, type }) => ({
+      resourceType: RESOURCE_TYPES[type],
+      resourceName: name,
+      resourcePatternType: PATTERN_TYPES[pattern],
+      principal,
+      host,
+      operation: OPERATIONS[operation],
+      permissionType: PERMISSIONS[permission],
+    }));
     const answer = await connection.request(apis.createAcls, { creations });
     answer.results.forEach((result, i) => expectOk('CreateAcls', `for ${acls[i]?.principal}`, result));
   }
 
   /** Resolves with what is gone. */
-  async deleteAcls(search: AclSearch): Promise<Acl[]> {
+  async deleteAcls(search: Partial<Acl>): Promise<Acl[]> {
     const connection = await this.cluster.any();
-    const answer = await connection.request(apis.deleteAcls, { filters: [asFilter(search)] });
+    const answer = await connection.request(apis.deleteAcls, { filters: [filterOf(search)] });
     const [result] = answer.filterResults;
     expectOk('DeleteAcls', 'of the cluster', result);
     for (const match of result!.matchingAcls) expectOk('DeleteAcls', `of ${match.principal}`, match);
-    return result!.matchingAcls.map(({ errorCode: _code, errorMessage: _text, ...acl }) => acl);
+    return result!.matchingAcls.map(aclOf);
   }
 
   private async alter(
@@ -100,16 +106,43 @@ export class SecurityAdmin {
   }
 }
 
-function asFilter(search: AclSearch) {
+interface WireAcl {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly patternType: number;
+  readonly principal: string;
+  readonly host: string;
+  readonly operation: number;
+  readonly permissionType: number;
+}
+
+function aclOf(acl: WireAcl): Acl {
   return {
-    resourceTypeFilter: search.resourceType,
-    resourceNameFilter: search.resourceName,
-    patternTypeFilter: search.patternType,
-    principalFilter: search.principal,
-    hostFilter: search.host,
-    operation: search.operation,
-    permissionType: search.permissionType,
+    type: wordOf(RESOURCE_TYPES, acl.resourceType),
+    pattern: wordOf(PATTERN_TYPES, acl.patternType),
+    name: acl.resourceName,
+    principal: acl.principal,
+    host: acl.host,
+    operation: wordOf(OPERATIONS, acl.operation),
+    permission: wordOf(PERMISSIONS, acl.permissionType),
   };
+}
+
+function filterOf(search: Partial<Acl>) {
+  return {
+    resourceTypeFilter: RESOURCE_TYPES[search.type ?? 'ANY'],
+    resourceNameFilter: search.name ?? null,
+    patternTypeFilter: PATTERN_TYPES[search.pattern ?? 'ANY'],
+    principalFilter: search.principal ?? null,
+    hostFilter: search.host ?? null,
+    operation: OPERATIONS[search.operation ?? 'ANY'],
+    permissionType: PERMISSIONS[search.permission ?? 'ANY'],
+  };
+}
+
+/** The word of a number; of one that this client does not know, the number. */
+function wordOf<T extends Readonly<Record<string, number>>>(words: T, code: number): keyof T & string {
+  return Object.keys(words).find(word => words[word] === code) ?? (`number ${code}` as keyof T & string);
 }
 
 function expectOk(

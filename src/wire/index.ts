@@ -3,6 +3,7 @@
  * `encodeResponse`, `decodeRequestHeader`, `decodeResponse` make and read frames; record data is opaque here and read by
  * `wire/records`.
  */
+export { OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from './acl-codes.ts';
 export type { AnyApi, Api } from './api.ts';
 export { ERROR_CODES, type ErrorName, errorCode, errorName, isRetriable } from './error-codes.ts';
 export { wireErrors } from './errors.ts';

@@ -36,7 +36,10 @@ test('a process is found by the commands beside it, tells its health, and ends c
   assert.deepEqual(await get(http, '/livez'), { status: 200, text: 'ok\n' });
   await until(async () => (await get(http, '/readyz')).status === 200, 'readiness');
   const { text } = await get(http, '/readyz?verbose');
-  assert.equal(text, `[+] process: ready\n[+] listener: Kafka on ${kafka}\n[+] pipeline high: running\nready\n`);
+  assert.equal(
+    text,
+    `[+] process: ready\n[+] listener: default, PLAINTEXT, on ${kafka}\n[+] pipeline high: running\nready\n`,
+  );
   assert.equal((await get(http, '/nowhere')).status, 404);
   assert.equal((await fetch(`http://${http}/livez`, { method: 'POST' })).status, 405);
 

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { nodeIo } from '../../base/io/node.ts';
 import { findConfig, type LoadedConfig, loadConfig, readConfig } from './load.ts';
 import { configJsonSchema, durationMs, sizeBytes } from './schema.ts';
+import { listenersOf, securityOf } from '../listeners.ts';
 
 const { files } = nodeIo();
 
@@ -37,7 +38,7 @@ function findings({ diagnostics, sources }: LoadedConfig): string[] {
 test('defaults are a valid configuration', () => {
   const { config, diagnostics } = readConfig([], {});
   assert.deepEqual(diagnostics, []);
-  assert.equal(config?.kafka.listen, '127.0.0.1:9092');
+  assert.equal(config?.kafka.listen, undefined, 'the address is chosen with the listeners');
   assert.equal(config?.data, '.millrace/data');
   assert.equal(durationMs(config!.drain_timeout), 30_000);
   assert.equal(sizeBytes(config!.log.file_size), 134_217_728);
@@ -62,7 +63,7 @@ test('unknown keys are refused at their place, with the nearest name or with all
   assert.deepEqual(findings(read('kafak:\n  listen: a:1\nkafka:\n  lisen: a:1\n  zzz: 1\n')), [
     'MR1013 1:1 [kafak] unknown key "kafak" · did you mean "kafka"?',
     'MR1013 4:3 [lisen] unknown key "lisen" · did you mean "listen"?',
-    'MR1013 5:3 [zzz] unknown key "zzz" · there are listen, advertised_host, advertised_port, allow_plaintext, auto_create_topics, default_partitions',
+    'MR1013 5:3 [zzz] unknown key "zzz" · there are listen, advertised_host, advertised_port, allow_plaintext, auto_create_topics, default_partitions, listeners, users, oauth, authorization',
   ]);
   assert.deepEqual(findings(read('pipelines:\n  - { id: a, tql: x }\n  - { id: b, tqll: x }\n')), [
     'MR1013 3:14 [tqll] unknown key "tqll" · did you mean "tql"?',
@@ -242,3 +243,92 @@ test('a configuration is found here, upward to the repository, then with the use
   assert.equal(findConfig(files, {}, join(root, 'repository/deep')), undefined);
   assert.equal(findConfig(files, { HOME: join(root, 'none') }, join(root, 'repository')), undefined);
 });
+
+const SECURED = `kafka:
+  listeners:
+    - { name: public, protocol: SASL_SSL, listen: "0.0.0.0:9094", advertised: "kafka.example.com:9094", tls: { certificate: c.pem, key: k.pem } }
+    - { name: agents, protocol: SASL_SSL, listen: "0.0.0.0:10012", log_service: true, session_max: 1h, tls: { certificate: c.pem, key: k.pem } }
+    - { name: old, protocol: PLAINTEXT, listen: "127.0.0.1:10013", log_service: true, project: shop, access_key: K1 }
+    - { name: mutual, protocol: SSL, listen: "127.0.0.1:0", tls: { certificate: c.pem, key: k.pem, ca: ca.pem, client_auth: required } }
+  users: [{ name: alice, password: "\${env:ALICE}" }]
+  authorization: { super_users: ["User:alice"] }
+projects: [{ name: shop }]
+access_keys: [{ id: K1, secret: s, rights: [{ actions: ["log:*"], resources: ["project/shop/logstore/*"] }] }]
+`;
+
+test('listeners, users and access keys become settings of the broker', () => {
+  const { config, diagnostics } = read(SECURED, { ALICE: 'hush' });
+  assert.deepEqual(diagnostics, []);
+  const listeners = listenersOf(config!);
+  assert.deepEqual(
+    listeners.map(({ address, mechanisms, name }) => [name, address.port, mechanisms]),
+    [
+      ['public', 9094, ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']],
+      ['agents', 10_012, ['PLAIN']],
+      ['old', 10_013, undefined],
+      ['mutual', 0, undefined],
+    ],
+    'no plaintext listener beside them unless one is asked for',
+  );
+  assert.equal(listeners[3]!.certificates?.ca, join(process.cwd(), 'ca.pem'), 'files count from the configuration');
+  assert.deepEqual(listeners[0]!.advertised, { host: 'kafka.example.com', port: 9094 });
+  assert.equal(listeners[1]!.sessionMaxMs, 3_600_000);
+  assert.deepEqual(listeners[2]!.identity, { type: 'AccessKey', name: 'K1', namespace: 'shop' });
+  const security = securityOf(nodeIo(), config!);
+  assert.deepEqual([security.users, security.projects], [[{ name: 'alice', password: 'hush' }], ['shop']]);
+  assert.deepEqual([security.authorizer.isOn, security.tokens], [true, undefined]);
+  const with9092 = listenersOf(
+    read(SECURED.replace('kafka:', 'kafka:\n  listen: 127.0.0.1:9092'), { ALICE: 'x' }).config!,
+  );
+  assert.deepEqual([with9092.length, with9092[0]!.name, with9092[0]!.address.port], [5, 'default', 9092]);
+  assert.deepEqual(
+    listenersOf(read('').config!).map(({ address }) => address),
+    [{ host: '127.0.0.1', port: 9092 }],
+  );
+});
+
+test('what listens in plaintext for others was asked for by name', () => {
+  const exposed = (more: string): (() => unknown) => {
+    const { config } = read(`kafka: { listeners: [{ name: a, listen: "0.0.0.0:9092", ${more} }] }`);
+    return () => listenersOf(config!);
+  };
+  assert.throws(exposed('protocol: PLAINTEXT'), /MR1005|without TLS/);
+  assert.throws(exposed('protocol: SASL_PLAINTEXT'), /without TLS/);
+  assert.doesNotThrow(exposed('protocol: SASL_PLAINTEXT, allow_plaintext: true'));
+  assert.throws(() => listenersOf(read('kafka: { listen: "0.0.0.0:9092" }').config!), /without TLS/);
+});
+
+for (const [text, finding] of [
+  ['{ name: a, protocol: SSL, listen: "a:1" }', 'tls is missing; SSL needs a certificate and its key'],
+  ['{ name: a, protocol: TLS, listen: "a:1" }', 'protocol '],
+  ['{ name: a, protocol: PLAINTEXT, listen: "a:1", mechanisms: [PLAIN] }', 'mechanisms has no place in PLAINTEXT'],
+  ['{ name: a, protocol: PLAINTEXT, listen: "a:1", session_max: 1h }', 'session_max has no place'],
+  ['{ name: a, protocol: PLAINTEXT, listen: "a:1", tls: { certificate: c, key: k } }', 'tls has no place'],
+  [
+    '{ name: a, protocol: SSL, listen: "a:1", tls: { certificate: c, key: k, client_auth: required } }',
+    'tls needs `ca`',
+  ],
+  ['{ name: a, protocol: SASL_PLAINTEXT, listen: "a:1", mechanisms: [OAUTHBEARER] }', 'mechanisms has OAUTHBEARER'],
+  [
+    '{ name: a, protocol: SASL_PLAINTEXT, listen: "a:1", log_service: true, mechanisms: [SCRAM-SHA-256] }',
+    'PLAIN only',
+  ],
+  ['{ name: a, protocol: PLAINTEXT, listen: "a:1", log_service: true }', 'log_service needs SASL'],
+  [
+    '{ name: a, protocol: PLAINTEXT, listen: "a:1", log_service: true, project: shop }',
+    'project goes with `access_key`',
+  ],
+  [
+    '{ name: a, protocol: PLAINTEXT, listen: "a:1", log_service: true, project: x, access_key: y }',
+    'access_key is y, which is not there',
+  ],
+  [
+    '{ name: a, protocol: PLAINTEXT, listen: "a:1" }, { name: a, protocol: PLAINTEXT, listen: "a:2" }',
+    'listeners[1].name is taken',
+  ],
+] as const)
+  test(`listeners: ${text} is refused at its place`, () => {
+    const found = findings(read(`kafka:\n  listeners: [${text}]\n`)).join('\n');
+    assert.ok(found.includes(finding), found);
+    assert.match(found, /^MR101\d 2:/);
+  });

@@ -124,7 +124,8 @@ export function readConfig(
     if (name !== undefined && value !== undefined) setValue(root, settingPath(name), value, variable);
   }
   for (const [setting, { flag, value }] of more.flags ?? []) setValue(root, setting.split('.'), value, flag);
-  const config = checked(root, describe, report);
+  const parsed = checked(root, describe, report);
+  const config = parsed && withWholePaths(parsed, path => dirname(placeAt(root, path, false).file));
   const pipelines = (config?.pipelines ?? []).flatMap(({ file, id, tql }, i): PipelineText[] => {
     const at = placeAt(root, ['pipelines', i, 'file'], false);
     if (tql !== undefined) {
@@ -144,6 +145,25 @@ export function readConfig(
   const order = (file: string | undefined): number => texts.findIndex(text => text.file === file);
   diagnostics.sort((a, b) => order(a.file) - order(b.file) || (a.span?.start ?? 0) - (b.span?.start ?? 0));
   return { config: diagnostics.length > 0 ? undefined : config, pipelines, diagnostics, sources };
+}
+
+/** Files of certificates and keys count from the file of the configuration that names them. */
+function withWholePaths(config: Config, directoryOf: (path: readonly (string | number)[]) => string): Config {
+  const { kafka } = config;
+  const whole = <T extends object>(settings: T, path: readonly (string | number)[], names: readonly string[]): T => {
+    const found = Object.entries(settings).map(([name, value]) => {
+      const isFile = names.includes(name) && typeof value === 'string' && !/^https?:/.test(value);
+      return [name, isFile ? resolve(directoryOf([...path, name]), value) : value];
+    });
+    return Object.fromEntries(found) as T;
+  };
+  const listeners = kafka.listeners.map((listener, i) =>
+    listener.tls
+      ? { ...listener, tls: whole(listener.tls, ['kafka', 'listeners', i, 'tls'], ['certificate', 'key', 'ca']) }
+      : listener,
+  );
+  const oauth = kafka.oauth && whole(kafka.oauth, ['kafka', 'oauth'], ['keys', 'ca']);
+  return { ...config, kafka: { ...kafka, listeners, ...(oauth && { oauth }) } };
 }
 
 /** The configuration of a tree, with a second look at values from outside that spell a number. */

@@ -15,6 +15,29 @@ const duration = (): z.ZodString => z.string().regex(DURATION, 'must be a durati
 const address = (): z.ZodString =>
   z.string().refine(text => parseAddress(text) !== undefined, 'must be host:port, such as 127.0.0.1:9092');
 
+/** A list whose elements have a name of their own. */
+function named<T extends z.ZodType<Readonly<Record<K, string>>>, K extends string>(
+  element: T,
+  path: readonly string[],
+  key: K,
+): z.ZodDefault<z.ZodArray<T>> {
+  return z
+    .array(element)
+    .superRefine((elements, context) => {
+      const seen = new Map<string, number>();
+      elements.forEach((entry, i) => {
+        const name = entry[key];
+        const first = seen.get(name);
+        if (first === undefined) seen.set(name, i);
+        else {
+          const params = { first: [...path, first, key] };
+          context.addIssue({ code: 'custom', path: [i, key], message: 'is taken', params });
+        }
+      });
+    })
+    .default([]) as z.ZodDefault<z.ZodArray<T>>;
+}
+
 const pipeline = z
   .strictObject({
     id: z
@@ -26,73 +49,241 @@ const pipeline = z
   })
   .refine(({ file, tql }) => (file === undefined) !== (tql === undefined), 'needs either `file` or `tql`');
 
-export const configSchema = z.strictObject({
-  data: z.string().default('.millrace/data').describe('Directory of the embedded log; one process each.'),
-  drain_timeout: duration()
-    .default('30s')
-    .describe('How long pipelines may deliver what they have when the process ends.'),
-  kafka: z
-    .strictObject({
-      listen: address()
-        .default('127.0.0.1:9092')
-        .describe('Address of the Kafka listener, host:port; port 0 takes a free one.'),
-      advertised_host: z.string().exactOptional().describe('Host that clients are told to connect to.'),
-      advertised_port: z.int().min(1).max(65_535).exactOptional().describe('Port that clients are told to connect to.'),
-      allow_plaintext: z.boolean().default(false).describe('Allows a plaintext listener that is not on loopback.'),
-      auto_create_topics: z.boolean().default(true).describe('Whether clients create topics by using them.'),
-      default_partitions: z.int().min(1).max(10_000).default(1).describe('Partitions of topics made without a count.'),
-    })
-    .prefault({})
-    .describe('The embedded Kafka server.'),
-  http: z
-    .strictObject({
-      listen: address()
-        .default('127.0.0.1:8081')
-        .describe('Address for health and metrics, host:port; port 0 takes a free one.'),
-    })
-    .prefault({})
-    .describe('Health and metrics over HTTP.'),
-  log: z
-    .strictObject({
-      file_size: size().default('128MiB').describe('Size at which a journal file is sealed.'),
-    })
-    .prefault({})
-    .describe('The embedded log.'),
-  engine: z
-    .strictObject({
-      workers: z
-        .union(
-          [z.literal('auto'), z.int().min(0).max(WORKERS_MAX)],
-          `must be auto or a whole number from 0 to ${WORKERS_MAX}`,
-        )
-        .default('auto')
-        .describe('Threads that run pipelines; auto is one less than there are cores, 0 the thread of the listeners.'),
-    })
-    .prefault({})
-    .describe('How pipelines run.'),
-  pipelines: z
-    .array(pipeline)
-    .default([])
-    .superRefine((pipelines, context) => {
-      const seen = new Map<string, number>();
-      pipelines.forEach(({ id }, i) => {
-        const first = seen.get(id);
-        if (first === undefined) seen.set(id, i);
-        else
-          context.addIssue({
-            code: 'custom',
-            path: [i, 'id'],
-            message: 'is taken',
-            params: { first: ['pipelines', first, 'id'] },
-          });
-      });
-    })
-    .describe('Pipelines that run with the process.'),
-  secrets: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe('Secrets by name; give their values as ${env:NAME} or ${file:PATH}.'),
+const PROTOCOLS = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const;
+
+const certificates = z.strictObject({
+  certificate: z.string().describe('File with the certificate and those between it and its authority, PEM.'),
+  key: z.string().describe('File with the private key, PEM.'),
+  key_password: z.string().exactOptional().describe('Opens the private key; use ${env:NAME} or ${file:PATH}.'),
+  ca: z.string().exactOptional().describe('File with the authorities that sign certificates of clients, PEM.'),
+  client_auth: z
+    .enum(['none', 'optional', 'required'])
+    .default('none')
+    .describe('Whether clients show a certificate. One that is shown must be good under `ca`.'),
+  principal_mapping_rules: z
+    .string()
+    .default('DEFAULT')
+    .describe('How the subject of a client’s certificate becomes its name: Kafka’s ssl.principal.mapping.rules.'),
+  min_version: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest version of TLS that is taken.'),
 });
+
+const listener = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-zA-Z0-9._-]{1,50}$/, 'must have 1 to 50 of a-z A-Z 0-9 . _ -')
+      .describe('Name in messages and metrics.'),
+    protocol: z.enum(PROTOCOLS).describe('With or without TLS (SSL) and authentication (SASL).'),
+    listen: address().describe('Address, host:port; port 0 takes a free one.'),
+    advertised: address()
+      .exactOptional()
+      .describe('host:port that clients are told to connect to. Without it: the name they asked for, or the address.'),
+    mechanisms: z
+      .array(z.enum(MECHANISMS))
+      .min(1)
+      .exactOptional()
+      .describe('How clients prove who they are; default PLAIN and both SCRAM, PLAIN alone with `log_service`.'),
+    session_max: duration()
+      .exactOptional()
+      .describe(
+        'How long a proof holds; clients renew it on the same connection. Without it: as long as a token does.',
+      ),
+    tls: certificates.exactOptional().describe('Certificates, for SSL and SASL_SSL; looked at every few seconds.'),
+    allow_plaintext: z.boolean().default(false).describe('Allows it without TLS on another address than loopback.'),
+    log_service: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Serves projects: the user is a project, the password an access key `id#secret`, topics are Logstores.',
+      ),
+    project: z.string().exactOptional().describe('Without SASL: the project that every client of it comes to.'),
+    access_key: z
+      .string()
+      .exactOptional()
+      .describe('Without SASL: id of the access key whose rights every client has.'),
+  })
+  .superRefine((wish, context) => {
+    const complain = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const isTls = wish.protocol.endsWith('SSL');
+    const isSasl = wish.protocol.startsWith('SASL');
+    if (isTls && !wish.tls) complain('tls', `is missing; ${wish.protocol} needs a certificate and its key`);
+    if (!isTls && wish.tls) complain('tls', `has no place in ${wish.protocol}; say SSL or SASL_SSL`);
+    if (!isSasl && wish.mechanisms) complain('mechanisms', `has no place in ${wish.protocol}; say SASL_SSL`);
+    if (!isSasl && wish.session_max) complain('session_max', `has no place in ${wish.protocol}; say SASL_SSL`);
+    if (wish.tls && wish.tls.client_auth !== 'none' && wish.tls.ca === undefined)
+      complain('tls', 'needs `ca`: who signs the certificates of clients');
+    const isBound = wish.project !== undefined || wish.access_key !== undefined;
+    if (isBound && (wish.project === undefined || wish.access_key === undefined))
+      complain('project', 'goes with `access_key`: the key’s rights on the project are everybody’s');
+    if (isBound && (!wish.log_service || isSasl)) complain('project', 'is for `log_service: true` without SASL');
+    if (wish.log_service && !isSasl && !isBound)
+      complain('log_service', 'needs SASL, or `project` and `access_key` that everybody has');
+    if (wish.log_service && wish.mechanisms?.some(name => name !== 'PLAIN'))
+      complain('mechanisms', 'can be PLAIN only with `log_service`: access keys are passwords');
+  });
+
+const list = (text: string): z.ZodDefault<z.ZodArray<z.ZodString>> => z.array(z.string()).default([]).describe(text);
+
+const oauth = z
+  .strictObject({
+    keys: z
+      .string()
+      .exactOptional()
+      .describe('File or address (https) of the JSON Web Key Set that signs tokens; looked at again by itself.'),
+    ca: z.string().exactOptional().describe('File with the authorities of the keys’ address, PEM.'),
+    issuers: list('Issuers, one of which a token must name; none: any.'),
+    audiences: list('Audiences, one of which a token must name; none: any.'),
+    scopes: list('Scopes that a token must have.'),
+    principal_claim: z.string().default('sub').describe('Claim that is the user’s name.'),
+    scope_claim: z.string().default('scope').describe('Claim with the scopes.'),
+    clock_skew: duration().default('30s').describe('How far the issuer’s clock may be from ours.'),
+    allow_unsecured: z.boolean().default(false).describe('Takes tokens that nobody signed: for tests only.'),
+  })
+  .refine(({ allow_unsecured, keys }) => keys !== undefined || allow_unsecured, 'needs `keys`');
+
+const accessKey = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[^#\s]{1,100}$/, 'must have 1 to 100 characters, no # and no blanks')
+    .describe('Id of the key.'),
+  secret: z.string().min(1).describe('The secret; use ${env:NAME} or ${file:PATH}.'),
+  rights: z
+    .array(
+      z.strictObject({
+        actions: z.array(z.string()).min(1).describe('Actions such as log:PostLogStoreLogs, log:Get*, log:*.'),
+        resources: z
+          .array(z.string())
+          .min(1)
+          .describe('Resources such as project/NAME/logstore/NAME; a * at the end stands for any rest.'),
+      }),
+    )
+    .default([])
+    .describe('What the key may do.'),
+});
+
+export const configSchema = z
+  .strictObject({
+    data: z.string().default('.millrace/data').describe('Directory of the embedded log; one process each.'),
+    drain_timeout: duration()
+      .default('30s')
+      .describe('How long pipelines may deliver what they have when the process ends.'),
+    kafka: z
+      .strictObject({
+        listen: address()
+          .exactOptional()
+          .describe(
+            'Address of the plaintext listener, host:port; port 0 takes a free one. Default 127.0.0.1:9092, or none when there are `listeners`.',
+          ),
+        advertised_host: z.string().exactOptional().describe('Host that clients are told to connect to.'),
+        advertised_port: z
+          .int()
+          .min(1)
+          .max(65_535)
+          .exactOptional()
+          .describe('Port that clients are told to connect to.'),
+        allow_plaintext: z.boolean().default(false).describe('Allows a plaintext listener that is not on loopback.'),
+        auto_create_topics: z.boolean().default(true).describe('Whether clients create topics by using them.'),
+        default_partitions: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .default(1)
+          .describe('Partitions of topics made without a count.'),
+        listeners: named(listener, ['kafka', 'listeners'], 'name').describe(
+          'Further listeners, each with its own rules.',
+        ),
+        users: named(
+          z.strictObject({
+            name: z.string().min(1).describe('Name of the user.'),
+            password: z.string().min(1).describe('The password; use ${env:NAME} or ${file:PATH}.'),
+          }),
+          ['kafka', 'users'],
+          'name',
+        ).describe(
+          'Users with passwords, for PLAIN and SCRAM. More SCRAM users are kept in the log (`millrace users`).',
+        ),
+        oauth: oauth.exactOptional().describe('How bearer tokens are judged.'),
+        authorization: z
+          .strictObject({
+            super_users: list('Principals that may everything, such as User:admin.'),
+            allow_everyone_if_no_acl_found: z
+              .boolean()
+              .default(false)
+              .describe('Allows what no ACL is about. Without it everything is forbidden that no ACL allows.'),
+          })
+          .exactOptional()
+          .describe('Guards topics, groups and the cluster by ACLs. Without it everybody who gets in may everything.'),
+      })
+      .superRefine(({ listeners, oauth: tokens }, context) => {
+        listeners.forEach(({ mechanisms }, i) => {
+          if (mechanisms?.includes('OAUTHBEARER') && !tokens) {
+            const path = ['listeners', i, 'mechanisms'];
+            context.addIssue({ code: 'custom', path, message: 'has OAUTHBEARER, which needs `kafka.oauth`' });
+          }
+        });
+      })
+      .prefault({})
+      .describe('The embedded Kafka server.'),
+    http: z
+      .strictObject({
+        listen: address()
+          .default('127.0.0.1:8081')
+          .describe('Address for health and metrics, host:port; port 0 takes a free one.'),
+      })
+      .prefault({})
+      .describe('Health and metrics over HTTP.'),
+    log: z
+      .strictObject({
+        file_size: size().default('128MiB').describe('Size at which a journal file is sealed.'),
+      })
+      .prefault({})
+      .describe('The embedded log.'),
+    engine: z
+      .strictObject({
+        workers: z
+          .union(
+            [z.literal('auto'), z.int().min(0).max(WORKERS_MAX)],
+            `must be auto or a whole number from 0 to ${WORKERS_MAX}`,
+          )
+          .default('auto')
+          .describe(
+            'Threads that run pipelines; auto is one less than there are cores, 0 the thread of the listeners.',
+          ),
+      })
+      .prefault({})
+      .describe('How pipelines run.'),
+    pipelines: named(pipeline, ['pipelines'], 'id').describe('Pipelines that run with the process.'),
+    projects: named(
+      z.strictObject({
+        name: z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, 'must have 3 to 63 of a-z 0-9 -, no - at either end')
+          .describe('Name of the project.'),
+      }),
+      ['projects'],
+      'name',
+    ).describe('Projects of the log service: namespaces of Logstores.'),
+    access_keys: named(accessKey, ['access_keys'], 'id').describe('Keys with which agents come to projects.'),
+    secrets: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Secrets by name; give their values as ${env:NAME} or ${file:PATH}.'),
+  })
+  .superRefine((config, context) => {
+    const keys = config.access_keys.map(({ id }) => id);
+    const projects = config.projects.map(({ name }) => name);
+    config.kafka.listeners.forEach(({ access_key: key, project }, i) => {
+      const expect = (setting: string, name: string | undefined, known: readonly string[]): void => {
+        if (name === undefined || known.includes(name)) return;
+        const message = `is ${name}, which is not there; there are ${known.join(', ') || 'none'}`;
+        context.addIssue({ code: 'custom', path: ['kafka', 'listeners', i, setting], message });
+      };
+      expect('access_key', key, keys);
+      expect('project', project, projects);
+    });
+  });
 
 export type Config = z.output<typeof configSchema>;
 

@@ -15,17 +15,8 @@
  */
 import { sameSecret } from '../../base/index.ts';
 import { type SaslAuthority, saslErrors, type Verdict } from '../../sasl/index.ts';
-import {
-  type AclBinding,
-  CLUSTER_NAME,
-  OPERATIONS,
-  type Operation,
-  PATTERN_TYPES,
-  PERMISSIONS,
-  RESOURCE_TYPES,
-  type ResourceType,
-  WILDCARD,
-} from './acl.ts';
+import { OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from '../../wire/index.ts';
+import { type AclBinding, CLUSTER_NAME, type Operation, type ResourceType, WILDCARD } from './acl.ts';
 import { securityErrors } from './errors.ts';
 import type { Identity } from './identity.ts';
 

@@ -1,26 +1,9 @@
 /**
- * The words of access control as the protocol numbers them, and which of them go together.
+ * Which words of access control go together (their numbers are `wire/acl-codes.ts`), and what a binding is for.
  *
  * A binding says: this principal, from this host, may (or may not) do this to the resources of this pattern.
  */
-export const RESOURCE_TYPES = { ANY: 1, TOPIC: 2, GROUP: 3, CLUSTER: 4, TRANSACTIONAL_ID: 5 } as const;
-export const PATTERN_TYPES = { ANY: 1, MATCH: 2, LITERAL: 3, PREFIXED: 4 } as const;
-export const PERMISSIONS = { ANY: 1, DENY: 2, ALLOW: 3 } as const;
-export const OPERATIONS = {
-  ANY: 1,
-  ALL: 2,
-  READ: 3,
-  WRITE: 4,
-  CREATE: 5,
-  DELETE: 6,
-  ALTER: 7,
-  DESCRIBE: 8,
-  CLUSTER_ACTION: 9,
-  DESCRIBE_CONFIGS: 10,
-  ALTER_CONFIGS: 11,
-  IDEMPOTENT_WRITE: 12,
-  TWO_PHASE_COMMIT: 15,
-} as const;
+import { OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from '../../wire/index.ts';
 
 export type ResourceType = 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID';
 export type Operation = Exclude<keyof typeof OPERATIONS, 'ANY' | 'ALL'>;

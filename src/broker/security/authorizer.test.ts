@@ -3,17 +3,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { MillraceError } from '../../base/index.ts';
 import { openMemoryLog } from '../../testing/memory-log.ts';
-import {
-  type AclBinding,
-  bindingDefect,
-  filterDefect,
-  OPERATIONS,
-  type Operation,
-  PATTERN_TYPES,
-  PERMISSIONS,
-  RESOURCE_TYPES,
-  type ResourceType,
-} from './acl.ts';
+import { OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from '../../wire/index.ts';
+import { type AclBinding, bindingDefect, filterDefect, type Operation, type ResourceType } from './acl.ts';
 import { type AccessKey, accessKeyAuthority, accessKeyIdentity, bindingsOf } from './access-keys.ts';
 import { Authorizer, type AuthorizerSettings } from './authorizer.ts';
 import { userIdentity } from './identity.ts';

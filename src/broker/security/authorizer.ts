@@ -13,17 +13,15 @@
  * I2 decisions that are kept belong to the bindings as they are: every change drops them.
  */
 import type { Log, StateChange } from '../../log/index.ts';
+import { OPERATIONS, PERMISSIONS, RESOURCE_TYPES } from '../../wire/index.ts';
 import {
   type AclBinding,
   type AclFilter,
   CLUSTER_NAME,
   IMPLIED_BY,
   matchesFilter,
-  OPERATIONS,
   OPERATIONS_OF,
   type Operation,
-  PERMISSIONS,
-  RESOURCE_TYPES,
   type ResourceType,
   takesName,
 } from './acl.ts';

@@ -1,5 +1,6 @@
 /** The commands, in the order of help. */
 import type { CommandDefinition } from '../command.ts';
+import acls from './acls.ts';
 import check from './check.ts';
 import consume from './consume.ts';
 import explain from './explain.ts';
@@ -11,6 +12,7 @@ import schema from './schema.ts';
 import tap from './tap.ts';
 import topics from './topics.ts';
 import up from './up.ts';
+import users from './users.ts';
 import version from './version.ts';
 
 export const commands: readonly CommandDefinition[] = [
@@ -22,6 +24,8 @@ export const commands: readonly CommandDefinition[] = [
   produce,
   consume,
   groups,
+  users,
+  acls,
   log,
   schema,
   explain,

@@ -192,7 +192,7 @@ class Output {
       const { VERSION } = await import('../../app/index.ts');
       const ok = palette.good('✓');
       note(`millrace ${VERSION} · data ${data}\n`);
-      note(`  ${ok} log        ${kafka}   Kafka protocol`);
+      for (const line of app.kafkaListeners.map(listenerText)) note(`  ${ok} listener   ${line}`);
       note(`  ${ok} health     http://${http}/readyz   http://${http}/metrics`);
       note(`  ${ok} pipelines  ${pipelines.join('   ') || 'none configured'}`);
       note('\n  Ctrl-C drains');
@@ -249,4 +249,13 @@ async function stop(app: App, demo: Demo | undefined, output: Output): Promise<v
   const isClean = await app.stop((seconds, reports) => output.waiting(seconds, reports));
   output.stopped((performance.now() - startedMs) / 1_000, isClean, app.reports());
   process.exitCode = isClean ? EXIT.ok : EXIT.failed;
+}
+
+/** `127.0.0.1:9094   public, SASL_SSL, told kafka.example.com:9094`. */
+function listenerText({ address, advertised, mechanisms, name, protocol }: App['kafkaListeners'][number]): string {
+  const { host, port } = advertised;
+  const told =
+    host === undefined && port === undefined ? [] : [`clients are told ${host ?? '…'}:${port ?? address.port}`];
+  const how = mechanisms.length > 0 ? `${protocol} with ${mechanisms.join(', ')}` : protocol;
+  return `${addressText(address)}   ${[name, how, ...told].join(' · ')}`;
 }
