@@ -158,6 +158,24 @@ for (const [what, tamper, reason] of [
   });
 }
 
+test('the nonce of librdkafka before 2.6.1, which names its own part twice, is taken with a proof over it', async () => {
+  const credential = await scramCredential('SCRAM-SHA-256', 'secret', random);
+  const server = scramSha256.server(authorityOf({ scram: new Map([['alice SCRAM-SHA-256', credential]]) }), random);
+  const first = await server.step(Buffer.from('n,,n=alice,r=own'));
+  const serverFirst = Buffer.from(first.kind === 'challenge' ? first.bytes : []).toString();
+  const nonce = /^r=([^,]*)/.exec(serverFirst)![1]!;
+  const finish = (sent: string): Promise<SaslStep<string>> => {
+    const withoutProof = `c=biws,r=${sent}`;
+    const salted = pbkdf2Sync('secret', credential.salt, credential.iterations, 32, 'sha256');
+    const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+    const authMessage = `n=alice,r=own,${serverFirst},${withoutProof}`;
+    const signature = createHmac('sha256', credential.storedKey).update(authMessage).digest();
+    const proof = Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!)).toString('base64');
+    return server.step(Buffer.from(`${withoutProof},p=${proof}`));
+  };
+  assert.equal((await finish(`own${nonce}`)).kind, 'done');
+});
+
 test('a flag that says the client could bind channels, had we offered it, is taken', async () => {
   const tamper = (message: string, who: string): string =>
     who === 'client' ? message.replace(/^n,,/, 'y,,').replace(/^c=biws/, 'c=eSws') : message;

@@ -234,6 +234,7 @@ class ScramServer<I> implements SaslServer<I> {
   private header = '';
   private bare = '';
   private serverFirst = '';
+  private clientNonce = '';
   private nonce = '';
   private username = '';
   private known: { readonly credential: ScramCredential; readonly identity: I } | undefined;
@@ -281,7 +282,8 @@ class ScramServer<I> implements SaslServer<I> {
     this.bare = bare;
     this.known = this.authority.scramCredential(username, this.hash.mechanism);
     this.credential = this.known?.credential ?? this.disguised(username);
-    this.nonce = r[1] + this.ownNonce;
+    this.clientNonce = r[1];
+    this.nonce = this.clientNonce + this.ownNonce;
     const { iterations, salt } = this.credential;
     this.serverFirst = `r=${this.nonce},s=${Buffer.from(salt).toString('base64')},i=${iterations}`;
     return { kind: 'challenge', bytes: Buffer.from(this.serverFirst) };
@@ -297,7 +299,9 @@ class ScramServer<I> implements SaslServer<I> {
       return this.failed('other-error', 'the final message is not c, r, p');
     if (c[1] !== Buffer.from(this.header).toString('base64'))
       return this.failed('channel-bindings-dont-match', 'the final message repeats another GS2 header');
-    if (r[1] !== this.nonce) return this.failed('other-error', 'the final message has another nonce');
+    // librdkafka before 2.6.1 puts its own nonce in front of the whole one; the proof covers what it sent.
+    if (r[1] !== this.nonce && r[1] !== this.clientNonce + this.nonce)
+      return this.failed('other-error', 'the final message has another nonce');
     const proof = fromBase64(text.slice(at + 3));
     if (!proof) return this.failed('invalid-encoding', 'the proof is no base64');
     const authMessage = `${this.bare},${this.serverFirst},${text.slice(0, at)}`;

@@ -12,6 +12,8 @@ export interface Server {
   readonly directory: string;
   /** What it has logged. */
   readonly output: string;
+  /** What it tells Prometheus. */
+  metrics(): Promise<string>;
   start(): Promise<void>;
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
   remove(): void;
@@ -38,6 +40,10 @@ export async function makeServer(config = ''): Promise<Server> {
     directory,
     get output() {
       return output;
+    },
+    metrics: async () => {
+      const http = /"http":"([^"]+)"/.exec(output)?.[1];
+      return (await fetch(`http://${http}/metrics`)).text();
     },
     start: () =>
       new Promise((resolve, reject) => {

@@ -24,15 +24,17 @@ const QUIET = ['-Dlog4j2.level=ERROR', '-Dorg.apache.logging.log4j.level=ERROR']
 const HEAP_OF_TESTS = ['-Xmx512m'];
 export const HEAP_OF_BENCHES = ['-Xmx1G', '-Xms1G', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'];
 
-/** `overrides` are lines of `server.properties`. */
+type Properties = Readonly<Record<string, string>>;
+
+/** `overrides` are lines of `server.properties`, or what makes them from those that would be there. */
 export async function makeKafka(
-  overrides: Readonly<Record<string, string>> = {},
+  overrides: Properties | ((own: Properties) => Properties) = {},
   heap: readonly string[] = HEAP_OF_TESTS,
 ): Promise<Kafka> {
   const [port, controllerPort] = [await freePort(), await freePort()];
   const directory = mkdtempSync(join(tmpdir(), 'kafka-'));
   const file = join(directory, 'server.properties');
-  const properties: Record<string, string> = {
+  const own: Properties = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
@@ -46,8 +48,8 @@ export async function makeKafka(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
-    ...overrides,
   };
+  const properties = { ...own, ...(typeof overrides === 'function' ? overrides(own) : overrides) };
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(file, lines.join(''));
   const format = ['format', '--standalone', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file];
@@ -104,6 +106,8 @@ export const KAFKA_TOOLS = {
   producer: 'org.apache.kafka.tools.ConsoleProducer',
   consumer: 'org.apache.kafka.tools.consumer.ConsoleConsumer',
   topics: 'org.apache.kafka.tools.TopicCommand',
+  configs: 'kafka.admin.ConfigCommand',
+  acls: 'org.apache.kafka.tools.AclCommand',
   groups: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
 } as const;
 
