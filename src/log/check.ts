@@ -1,7 +1,7 @@
 /**
  * `millrace log check`: reads every frame, every batch, every footer and the manifest of a data directory and reports what
- * does not fit, with file and position, and which offsets of which partitions are lost. Changes nothing. Meant for a
- * log that no process has open (the process's lock sees to it).
+ * does not fit, with file and position, and which offsets of which partitions are lost. Changes nothing. A process may have
+ * the log open meanwhile: then the frame that it is writing may look like a torn tail.
  *
  *   damage        bytes that were acknowledged are wrong or missing
  *   torn tail     the unacknowledged end of the newest file; a start cuts it off
@@ -100,7 +100,7 @@ class Checker {
     }
     if (mark && mark.sequence > newest) listed.add(mark.sequence);
     for (const sequence of listed) {
-      if (journal.some(file => file.sequence === sequence)) continue;
+      if (journal.some(file => file.sequence === sequence) || !this.isListed(sequence)) continue;
       this.add(journalPath(this.directory, sequence), 0, 'damage', 'this file belongs to the log, and it is missing');
     }
     for (const { text, loss } of this.kept()) {
@@ -127,6 +127,16 @@ class Checker {
     return manifest;
   }
 
+  /** By the manifest as it is now: a running log may have taken the file out since it was read. */
+  private isListed(sequence: number): boolean {
+    const { manifest } = readManifest(this.files, this.directory);
+    return (
+      !manifest ||
+      sequence >= manifest.files.at(-1)!.sequence ||
+      manifest.files.some(file => file.sequence === sequence)
+    );
+  }
+
   private checkFile(path: string, sequence: number, isNewest: boolean, end: number, isListed: boolean): void {
     let file: File | undefined;
     try {
@@ -151,6 +161,7 @@ class Checker {
       this.checkFooter(path, reader, end);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
+      if (!this.files.exists(path) && !this.isListed(sequence)) return;
       this.add(path, Number(error.details['position']), 'damage', error.message);
     } finally {
       file?.close();

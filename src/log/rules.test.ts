@@ -9,6 +9,7 @@ import { SimDisk } from '../testing/sim/disk.ts';
 import { type ManualIo, settle } from '../testing/sim/manual-io.ts';
 import { batchOf, recordsOf } from '../testing/sim/records.ts';
 import { BatchHeader } from '../wire/records/index.ts';
+import { checkLog } from './check.ts';
 import { Log } from './log.ts';
 import { DIRECTORY, openLog, simIo } from './log-cases.ts';
 import { logThreads } from './threads.ts';
@@ -287,5 +288,30 @@ test('a state that has outgrown a file is not written again with every commit', 
   for (let i = 0; i < 100; i++) await log.change([{ table: 'small', key: 'k', value: Buffer.alloc(100, i) }]);
   const written = log.stats.writtenBytes - writtenBytes;
   assert.ok(written < 100 * 200 * 3, `${written} bytes for 100 changes of 100`);
+  await log.close();
+});
+
+test('a check while the log goes on writing and unlinking finds nothing wrong', async () => {
+  const io = simIo();
+  const log = await openLog(io, { fileBytesMax: 2_000, unlinkDelayMs: 0 });
+  const gone = await log.createTopic('', 'gone', 1, KEEP_ALL);
+  for (let i = 0; i < 12; i++) await log.append(gone.partitions[0]!, batchOf(['x'.repeat(400)]));
+  const before = io.files.copy();
+  await log.deleteTopic(gone);
+  await io.clock.pass(1_000);
+  await log.change([{ table: 'x', key: 'k', value: Buffer.from('v') }]);
+  for (const calls of [1, 2, 3, 5, 8, 13]) {
+    // What the check sees of a disk that changes after some of its calls.
+    let left = calls;
+    const files = new Proxy(before, {
+      get: (_target, name) => {
+        const now = left-- > 0 ? before : io.files;
+        const value: unknown = Reflect.get(now, name, now);
+        return typeof value === 'function' ? value.bind(now) : value;
+      },
+    });
+    const findings = checkLog(files, DIRECTORY).findings.filter(({ kind }) => kind !== 'torn tail');
+    assert.deepEqual(findings, [], `changed after ${calls} calls`);
+  }
   await log.close();
 });
