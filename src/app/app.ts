@@ -187,13 +187,16 @@ export class App {
 
   private async makePool(): Promise<EnginePool> {
     const { EnginePool: Pool } = await import('./engine/pool.ts');
-    const { io } = this.parts;
+    const { config, io } = this.parts;
     const pool = new Pool({
       io,
       arena: this.arena,
       workers: this.workers,
       ranges: { start: ARENA_BYTES, bytes: WORKER_BYTES },
-      log: embeddedLogOf(io, this.log, this.coordination),
+      log: embeddedLogOf(io, this.log, this.coordination, {
+        isAllowed: config.kafka.auto_create_topics,
+        partitions: config.kafka.default_partitions,
+      }),
       letters: deadLettersOf(this.log),
       checkpoints: checkpointsOf(this.log, pipelineId => this.pipelines.checkpointed(pipelineId)),
       secrets: this.secrets(),

@@ -1,7 +1,8 @@
 /** What pipelines get from the process: the embedded log, dead letters in a topic, checkpoints in a state table. */
-import type { Io } from '../base/index.ts';
+import { type Io, nearest } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
 import { type Log, logErrors, type Partition, type StateChange } from '../log/index.ts';
+import { serviceErrors } from './engine/errors.ts';
 import type {
   Checkpoint,
   CheckpointStore,
@@ -17,39 +18,62 @@ export const DEAD_LETTER_TOPIC = '__millrace_dead_letters';
 const NAMESPACE = '';
 const CHECKPOINTS = 'checkpoints';
 
-export function embeddedLogOf(io: Io, log: Log, coordination: Coordination): EmbeddedLog {
+/** How topics that a pipeline names and that do not exist are made. */
+export interface TopicCreation {
+  readonly isAllowed: boolean;
+  readonly partitions: number;
+}
+
+export function embeddedLogOf(
+  io: Io,
+  log: Log,
+  coordination: Coordination,
+  creation: TopicCreation = { isAllowed: true, partitions: 1 },
+): EmbeddedLog {
+  const find = (topic: string, partition: number): Partition | undefined =>
+    log.topic(NAMESPACE, topic)?.partitions[partition];
   const partitionOf = (topic: string, partition: number): Partition => {
-    const found = log.topic(NAMESPACE, topic)?.partitions[partition];
+    const found = find(topic, partition);
     if (!found) throw logErrors.topicGone({ topic: `${topic}/${partition}` });
     return found;
   };
-  const look = (at: LogPosition, bytesMax: number): LogLocation => {
-    const partition = partitionOf(at.topic, at.partition);
-    const isReadable = bytesMax > 0 && at.offset >= partition.startOffset;
+  const look = ({ offset, partition, topic }: LogPosition, bytesMax: number): LogLocation => {
+    const found = find(topic, partition);
+    if (!found) return { extents: [], startOffset: 0, endOffset: 0, isGone: true };
+    const isReadable = bytesMax > 0 && offset >= found.startOffset && offset < found.syncedEnd;
     return {
-      extents: isReadable ? log.locate(partition, at.offset, bytesMax) : [],
-      startOffset: partition.startOffset,
-      endOffset: partition.syncedEnd,
+      extents: isReadable ? log.locate(found, offset, bytesMax) : [],
+      topicId: log.topic(NAMESPACE, topic)!.id,
+      startOffset: found.startOffset,
+      endOffset: found.syncedEnd,
     };
   };
+  /** Something to be told at the position: data, or that it is not one any more. */
+  const isNews = ({ endOffset, extents, isGone, startOffset }: LogLocation, { offset }: LogPosition): boolean =>
+    extents.length > 0 || isGone === true || offset < startOffset || offset > endOffset;
+  const untilNews = (at: readonly LogPosition[], waitMs: number): Promise<void> =>
+    new Promise(resolve => {
+      const forgets: (() => void)[] = [];
+      const done = (): void => {
+        timer.cancel();
+        for (const forget of forgets) forget();
+        resolve();
+      };
+      const timer = io.clock.after(waitMs, done);
+      for (const { offset, partition, topic } of at) {
+        const found = find(topic, partition);
+        if (found) forgets.push(found.whenBehind(offset, done));
+      }
+    });
   return {
     partitions: topic => Promise.resolve(log.topic(NAMESPACE, topic)?.partitions.length),
     topics: () =>
       Promise.resolve([...log.topics()].filter(topic => topic.namespace === NAMESPACE).map(topic => topic.name)),
     locate: async (at, bytesMax, waitMs) => {
-      const found = look(at, bytesMax);
-      if (found.extents.length > 0 || waitMs === 0 || at.offset < found.startOffset) return found;
-      await new Promise<void>(resolve => {
-        const timer = io.clock.after(waitMs, () => {
-          forget();
-          resolve();
-        });
-        const forget = partitionOf(at.topic, at.partition).whenBehind(at.offset, () => {
-          timer.cancel();
-          resolve();
-        });
-      });
-      return look(at, bytesMax);
+      const found = at.map(position => look(position, bytesMax));
+      if (waitMs === 0 || found.some((location, i) => isNews(location, at[i]!))) return found;
+      await untilNews(at, waitMs);
+      return at.map(position => look(position, bytesMax));
     },
     offsetForTime: (topic, partition, ms) => {
       const found = partitionOf(topic, partition);
@@ -58,8 +82,10 @@ export function embeddedLogOf(io: Io, log: Log, coordination: Coordination): Emb
     append: async (topic, partition, batch) => {
       await log.append(partitionOf(topic, partition), batch);
     },
-    createTopic: async (topic, partitions) => {
-      if (!log.topic(NAMESPACE, topic)) await log.createTopic(NAMESPACE, topic, partitions);
+    createTopic: async (topic, partitions = creation.partitions) => {
+      if (log.topic(NAMESPACE, topic)) return;
+      if (!creation.isAllowed) throw serviceErrors.noTopic({ topic, hint: hintFor(topic, log) });
+      await log.createTopic(NAMESPACE, topic, partitions);
     },
     committed: (group, topic) => {
       const offsets = coordination.allCommitted(NAMESPACE, group).filter(entry => entry.topic === topic);
@@ -72,6 +98,12 @@ export function embeddedLogOf(io: Io, log: Log, coordination: Coordination): Emb
         offsets.map(entry => ({ ...entry, leaderEpoch: 0, metadata: null })),
       ),
   };
+}
+
+function hintFor(topic: string, log: Log): string {
+  const names = [...log.topics()].filter(({ namespace }) => namespace === NAMESPACE).map(({ name }) => name);
+  const near = nearest(topic, names);
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
 export function deadLettersOf(log: Log): DeadLetterStore {

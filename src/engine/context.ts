@@ -121,8 +121,8 @@ export function createStage(node: PluggedNode, compiler: Compiler, context: Stag
 function checkArguments(definition: OperatorDefinition, args: Readonly<Record<string, unknown>>, span: Span): void {
   const places: ArgumentPlaces = { operator: span, of: () => span, ofKey: () => span };
   const found: readonly Diagnostic[] = definition.validate?.(args as never, places) ?? [];
-  const error = found.find(({ severity }) => severity === 'error');
-  if (!error) return;
-  const message = [error.message, ...(error.notes ?? [])].join('; ');
+  const errors = found.filter(({ severity }) => severity === 'error');
+  if (errors.length === 0) return;
+  const message = errors.map(error => [error.message, ...(error.notes ?? [])].join(': ')).join('; ');
   throw engineErrors.invalidArgument({ operator: definition.name, message });
 }

@@ -114,7 +114,9 @@ class Builder {
       lines,
       keepsState,
       health: () => [
-        ...(source.health ? [{ stageId: head.id, endpoint: head.name, ...source.health() }] : []),
+        ...[source.health?.()].flatMap(health =>
+          health ? [{ stageId: head.id, endpoint: head.name, ...health }] : [],
+        ),
         ...[...this.sinks].flatMap(([stageId, sink]) =>
           sink.health ? [{ stageId, endpoint: sink.endpoint ?? stageId, ...sink.health() }] : [],
         ),

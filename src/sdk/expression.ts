@@ -13,6 +13,10 @@
 import type { Span } from '../base/index.ts';
 import type { Value } from '../data/index.ts';
 
+/** `@topic` and so on: what a source of records knows of each; null for events from elsewhere. */
+export const RECORD_METADATA = ['topic', 'partition', 'offset', 'timestamp', 'key', 'headers'] as const;
+export type RecordMetadata = (typeof RECORD_METADATA)[number];
+
 export type ArithmeticOperation = 'add' | 'subtract' | 'multiply' | 'divide';
 export type ComparisonOperation = 'equal' | 'not_equal' | 'less' | 'less_equal' | 'greater' | 'greater_equal';
 export type MembershipOperation = 'in' | 'not_in';

@@ -30,6 +30,10 @@ export interface LogPosition {
 
 export interface LogLocation {
   readonly extents: readonly LogExtent[];
+  /** Changes when the topic is deleted and made again. */
+  readonly topicId?: string;
+  /** There is no such partition any more. */
+  readonly isGone?: boolean;
   readonly startOffset: number;
   /** Synced end: the next offset that will be written. */
   readonly endOffset: number;
@@ -40,12 +44,16 @@ export interface EmbeddedLog {
   /** Partition count, or undefined when there is no such topic. */
   partitions(topic: string): Promise<number | undefined>;
   topics(): Promise<readonly string[]>;
-  /** Waits up to `waitMs` for data at `offset`; extents then hold whole batches, the first containing the offset. */
-  locate(at: LogPosition, maxBytes: number, waitMs: number): Promise<LogLocation>;
+  /**
+   * Where the batches at each position lie, in the order of the positions. Waits up to `waitMs` until there is something at
+   * one of them; extents hold whole batches, the first containing the offset, `bytesMax` of each position at most.
+   */
+  locate(at: readonly LogPosition[], bytesMax: number, waitMs: number): Promise<readonly LogLocation[]>;
   offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number>;
   /** Appends one finished record batch; resolves when it is synced. The bytes may lie in the arena. */
   append(topic: string, partition: number, batch: Uint8Array): Promise<void>;
-  createTopic(topic: string, partitions: number): Promise<void>;
+  /** With as many partitions as new topics have unless `partitions` says otherwise; fails where topics are not made so. */
+  createTopic(topic: string, partitions?: number): Promise<void>;
   committed(group: string, topic: string): Promise<ReadonlyMap<number, number>>;
   commit(group: string, offsets: readonly LogPosition[]): Promise<void>;
 }

@@ -70,8 +70,8 @@ export interface Source {
   close?(): Promise<void>;
   /** How far behind the end each partition is that it reads. */
   lag?(): readonly PartitionLag[];
-  /** Why nothing comes, where that is known. */
-  health?(): SinkHealth;
+  /** Why nothing comes, where that is known; undefined where nobody else is asked. */
+  health?(): SinkHealth | undefined;
 }
 
 export interface PartitionLag {

@@ -1,6 +1,6 @@
 /** All operators. */
 import type { OperatorDefinition } from '../../sdk/index.ts';
-import { fromKafka, loadKafka } from '../connectors/kafka/source.ts';
+import { fromKafka, loadKafka } from '../connectors/kafka/operators.ts';
 import { saveKafka, toKafka } from '../connectors/kafka/sink.ts';
 import { toSplunk } from '../connectors/splunk-hec/index.ts';
 import { fromStdin, saveStdout, toStdout } from '../connectors/standard-streams/index.ts';

@@ -33,6 +33,8 @@ export class Assignment implements TopicPartition {
   /** Leader epoch of the last batch handed over; -1 for none. */
   readEpoch = -1;
   retryAtMs = 0;
+  /** Since when an answer is awaited; infinite when there was one. */
+  awaitedMs = Number.POSITIVE_INFINITY;
   /** The topic that the offset is one of. */
   topicId = ZERO_UUID;
   private readonly cluster: Cluster;
@@ -96,6 +98,7 @@ export class Assignment implements TopicPartition {
   }
 
   succeeded(): void {
+    this.awaitedMs = Number.POSITIVE_INFINITY;
     if (this.failures === 0) return;
     this.failures = 0;
     this.cluster.calmed(`reading ${this.name}`);

@@ -122,6 +122,15 @@ export class Consumer {
     return true;
   }
 
+  /** What has been asked for without an answer for longest, and since when; undefined where all was answered. */
+  awaited(): { readonly what: string; readonly sinceMs: number } | undefined {
+    let longest: Assignment | undefined;
+    for (const entry of this.turns) {
+      if (entry.awaitedMs < (longest?.awaitedMs ?? Number.POSITIVE_INFINITY)) longest = entry;
+    }
+    return longest && { what: longest.name, sinceMs: longest.awaitedMs };
+  }
+
   /** The next batches; empty when none came within the long poll. Errors that pass are waited out. */
   async poll(): Promise<FetchedBatches[]> {
     const { clock } = this.cluster.io;
@@ -186,7 +195,9 @@ export class Consumer {
     const plans = new Map<number, Assignment[]>();
     const now = this.cluster.io.clock.monotonic();
     for (const entry of this.turns) {
-      if (entry.isPaused || entry.retryAtMs > now) continue;
+      if (entry.isPaused) continue;
+      entry.awaitedMs = Math.min(entry.awaitedMs, now);
+      if (entry.retryAtMs > now) continue;
       const info = this.cluster.known(entry.topic);
       if (!info) {
         this.lookUp(entry.topic);

@@ -66,7 +66,9 @@ export class CodeMaker {
       case 'this':
         return (frame, row) => frame.batch.record(row);
       case 'meta':
-        return expr.name === 'name' ? frame => frame.batch.name : () => null;
+        return expr.name === 'name'
+          ? frame => frame.batch.name
+          : (frame, row) => frame.batch.metaOf(row, expr.name) ?? null;
       case 'member': {
         const { name, place, quiet } = expr;
         const base = this.make(expr.base);

@@ -100,7 +100,12 @@ export class Compiler {
   compile(expr: Expr): FieldEvaluator {
     if (this.isInterpreted) {
       return {
-        value: (batch, row) => this.interpreter.evaluate(expr, { event: batch.record(row), name: batch.name }),
+        value: (batch, row) =>
+          this.interpreter.evaluate(expr, {
+            event: batch.record(row),
+            name: batch.name,
+            meta: name => batch.metaOf(row, name) ?? null,
+          }),
         text: (batch, row) => this.interpreter.textOf(expr, batch.record(row)),
       };
     }

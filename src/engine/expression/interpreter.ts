@@ -28,6 +28,8 @@ import { between, binary, isTrue, logical, negate, not, plus } from './operation
 export interface Scope {
   readonly event: RecordValue | undefined;
   readonly name: string;
+  /** Metadata besides the name; null for what the event does not have. */
+  meta?(name: string): Value;
   readonly parameters?: ReadonlyMap<string, Value>;
 }
 
@@ -61,7 +63,7 @@ export class Interpreter {
       case 'this':
         return scope.event ?? null;
       case 'meta':
-        return expr.name === 'name' ? scope.name : null;
+        return expr.name === 'name' ? scope.name : (scope.meta?.(expr.name) ?? null);
       case 'member':
         return memberOf(this.evaluate(expr.base, scope), expr.name, expr.quiet, expr.place, report);
       case 'index':

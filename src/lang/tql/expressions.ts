@@ -11,6 +11,7 @@ import {
   type Expr,
   type ListItem,
   type Parameter,
+  RECORD_METADATA,
   type RecordItem,
   type Registry,
 } from '../../sdk/index.ts';
@@ -84,7 +85,8 @@ export function lowerExpression(
     case 'meta':
       if (expression.name === 'import_time' || expression.name === 'internal')
         context.report(diagnose('notYet', span, { what: `\`@${expression.name}\`` }));
-      else if (expression.name !== 'name') context.report(diagnose('unknownMeta', span, { name: expression.name }));
+      else if (expression.name !== 'name' && !(RECORD_METADATA as readonly string[]).includes(expression.name))
+        context.report(diagnose('unknownMeta', span, { name: expression.name }));
       return { kind: 'meta', name: expression.name, span };
     case 'this':
       return { kind: 'this', span };

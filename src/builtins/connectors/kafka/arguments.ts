@@ -1,6 +1,6 @@
 /** Arguments that the four Kafka operators share, and their checks (spec of TQL, section 12). */
 import type { Diagnostic, Span } from '../../../base/index.ts';
-import { RecordValue, Secret, type Value } from '../../../data/index.ts';
+import { RecordValue, Secret, typeOf, type Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, s } from '../../../sdk/index.ts';
 
 export const sharedArguments = {
@@ -13,25 +13,15 @@ export const offsetArguments = {
   count: s.uint('Ends after that many messages.').optional(),
   exit: s.bool('Ends when all assigned partitions are at their end.').default(false),
   offset: s
-    .value('`beginning`, `end`, `stored`, an offset, -n for n from the end, or `s@<ms>` for a time.')
+    .value(
+      '`beginning`, `end`, `stored`, an offset, -n for n from the end; `s@<ms>` for a time, `e@<ms>` for the time to end at, or both with a comma.',
+    )
     .default('stored'),
 };
 
-const IAM_KEYS = [
-  'region',
-  'profile',
-  'access_key_id',
-  'secret_access_key',
-  'session_token',
-  'assume_role',
-  'session_name',
-  'external_id',
-  'web_identity',
-];
+type Options = ReadonlyMap<string, Value> | undefined;
 
-type Record_ = ReadonlyMap<string, Value> | undefined;
-
-function problem(
+export function problem(
   code: string,
   message: string,
   span: Span,
@@ -42,71 +32,121 @@ function problem(
 }
 
 export function checkShared(
-  args: { readonly options?: Record_; readonly aws_iam?: Record_; readonly aws_region?: string | undefined },
+  args: { readonly options?: Options; readonly aws_iam?: Options; readonly aws_region?: string | undefined },
   places: ArgumentPlaces,
 ): Diagnostic[] {
   const found: Diagnostic[] = [];
   for (const [name, value] of args.options ?? []) {
     const place = places.ofKey('options', name);
     if (name === 'enable.auto.commit') {
-      found.push(
-        problem('MR7201', '`enable.auto.commit` must not be specified', place, [
-          '`enable.auto.commit` is enforced to be `false`',
-        ]),
-      );
+      const note = '`enable.auto.commit` is enforced to be `false`';
+      found.push(problem('MR7201', '`enable.auto.commit` must not be specified', place, [note]));
     } else if (optionText(value) === undefined) {
-      found.push(
-        problem('MR7202', 'options must be a record `{ string: number|string }`', place, [
-          `\`${name}\` is neither number, string, bool nor secret`,
-        ]),
-      );
+      const note = `key \`${name}\` is \`${typeOf(value)}\``;
+      found.push(problem('MR7202', 'options must be a record `{ string: number|string }`', place, [note]));
     }
   }
-  if (args.aws_iam) found.push(...checkIam(args.aws_iam, args.aws_region, places));
+  if (args.aws_region === '') found.push(problem('MR7205', '`aws_region` must not be empty', places.of('aws_region')));
+  if (args.aws_iam) found.push(...checkIam(args.aws_iam, args.options, args.aws_region, places));
   return found;
 }
 
-function checkIam(iam: ReadonlyMap<string, Value>, region: string | undefined, places: ArgumentPlaces): Diagnostic[] {
+/** Keys of `aws_iam`, and whether they may be secrets. */
+const IAM_KEYS: Readonly<Record<string, boolean>> = {
+  region: false,
+  profile: false,
+  access_key_id: true,
+  secret_access_key: true,
+  session_token: true,
+  assume_role: false,
+  session_name: false,
+  external_id: true,
+};
+const WEB_IDENTITY = 'web_identity';
+const WEB_IDENTITY_KEYS = ['token_file', 'token_endpoint', 'token'];
+const ENDPOINT_KEYS = ['url', 'headers', 'path'];
+const MECHANISMS = ['sasl.mechanism', 'sasl.mechanisms'];
+
+function checkIam(
+  iam: ReadonlyMap<string, Value>,
+  options: Options,
+  region: string | undefined,
+  places: ArgumentPlaces,
+): Diagnostic[] {
   const found: Diagnostic[] = [];
+  const whole = places.of('aws_iam');
   for (const [name, value] of iam) {
     const place = places.ofKey('aws_iam', name);
-    if (!IAM_KEYS.includes(name))
-      found.push(
-        problem('MR7203', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${IAM_KEYS.join(', ')}`]),
-      );
-    else if (
-      name === 'web_identity'
-        ? !(value instanceof RecordValue)
-        : typeof value !== 'string' && !(value instanceof Secret)
-    ) {
-      found.push(problem('MR7204', `\`${name}\` must be a ${name === 'web_identity' ? 'record' : 'string'}`, place));
-    } else if (value === '') found.push(problem('MR7205', `\`${name}\` must not be empty`, place));
+    if (name === WEB_IDENTITY) found.push(...checkWebIdentity(value, place));
+    else if (Object.hasOwn(IAM_KEYS, name)) found.push(...checkText(name, value, IAM_KEYS[name]!, place));
+    else {
+      const known = [...Object.keys(IAM_KEYS), WEB_IDENTITY].join(', ');
+      found.push(problem('MR7203', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${known}`]));
+    }
   }
-  if (!iam.has('region') && region === undefined) {
-    found.push(problem('MR7206', '`aws_region` is required for Kafka MSK authentication', places.of('aws_iam')));
+  if (!iam.has('region') && region === undefined)
+    found.push(problem('MR7206', '`aws_region` is required for Kafka MSK authentication', whole));
+  if (iam.has('access_key_id') !== iam.has('secret_access_key'))
+    found.push(problem('MR7207', '`access_key_id` and `secret_access_key` must be given together', whole));
+  if (iam.has('session_token') && !iam.has('access_key_id'))
+    found.push(problem('MR7208', '`session_token` needs `access_key_id` and `secret_access_key`', whole));
+  if (iam.has(WEB_IDENTITY) && !iam.has('assume_role'))
+    found.push(problem('MR7212', '`web_identity` needs `assume_role`', places.ofKey('aws_iam', WEB_IDENTITY)));
+  for (const name of MECHANISMS) {
+    const mechanism = options?.get(name);
+    if (mechanism === undefined || mechanism === 'OAUTHBEARER') continue;
+    const message =
+      typeof mechanism === 'string'
+        ? `conflicting \`${name}\`: \`${mechanism}\` but \`aws_iam\` requires \`OAUTHBEARER\``
+        : `option \`${name}\` must be \`string\``;
+    found.push(problem('MR7213', message, places.ofKey('options', name)));
   }
-  if (iam.has('access_key_id') !== iam.has('secret_access_key')) {
-    found.push(
-      problem('MR7207', '`access_key_id` and `secret_access_key` must be given together', places.of('aws_iam')),
-    );
+  if (found.length > 0) return found;
+  const hint = 'remove `aws_iam` and reach the cluster over a plaintext or TLS listener';
+  return [problem('MR7209', 'authentication with AWS IAM is not implemented in this version', whole, [], [hint])];
+}
+
+/** Exactly one of a file, an endpoint and the token itself. */
+function checkWebIdentity(value: Value, place: Span): Diagnostic[] {
+  if (!(value instanceof RecordValue)) return [problem('MR7204', `\`${WEB_IDENTITY}\` must be a record`, place)];
+  const found: Diagnostic[] = [];
+  const given = [...value.keys()].filter(name => WEB_IDENTITY_KEYS.includes(name));
+  for (const [name, inner] of value.entries()) {
+    if (name === 'token_endpoint') found.push(...checkTokenEndpoint(inner, place));
+    else if (WEB_IDENTITY_KEYS.includes(name)) found.push(...checkText(name, inner, name === 'token', place));
+    else {
+      const note = `known are ${WEB_IDENTITY_KEYS.join(', ')}`;
+      found.push(problem('MR7203', `unknown key \`${name}\` in \`${WEB_IDENTITY}\``, place, [note]));
+    }
   }
-  if (iam.has('session_token') && !iam.has('access_key_id')) {
-    found.push(
-      problem('MR7208', '`session_token` needs `access_key_id` and `secret_access_key`', places.of('aws_iam')),
-    );
-  }
-  if (found.length === 0) {
-    found.push(
-      problem(
-        'MR7209',
-        'authentication with AWS IAM is not implemented in this version',
-        places.of('aws_iam'),
-        [],
-        ['remove `aws_iam` and reach the cluster over a plaintext or TLS listener'],
-      ),
-    );
+  if (given.length !== 1) {
+    const message = `\`${WEB_IDENTITY}\` needs exactly one of \`token_file\`, \`token_endpoint\` and \`token\``;
+    found.push(problem('MR7214', message, place));
   }
   return found;
+}
+
+function checkTokenEndpoint(value: Value, place: Span): Diagnostic[] {
+  if (!(value instanceof RecordValue)) return [problem('MR7204', '`token_endpoint` must be a record', place)];
+  const found: Diagnostic[] = [];
+  for (const [name, inner] of value.entries()) {
+    if (name === 'url') found.push(...checkText('url', inner, false, place));
+    else if (name === 'path') {
+      if (inner !== null) found.push(...checkText('path', inner, false, place));
+    } else if (name !== 'headers') {
+      const note = `known are ${ENDPOINT_KEYS.join(', ')}`;
+      found.push(problem('MR7203', `unknown key \`${name}\` in \`token_endpoint\``, place, [note]));
+    } else if (!(inner instanceof RecordValue)) found.push(problem('MR7204', '`headers` must be a record', place));
+    else for (const [header, text] of inner.entries()) found.push(...checkText(header, text, true, place));
+  }
+  if (!value.has('url')) found.push(problem('MR7215', '`token_endpoint` needs `url`', place));
+  return found;
+}
+
+function checkText(name: string, value: Value, mayBeSecret: boolean, place: Span): Diagnostic[] {
+  if (mayBeSecret && value instanceof Secret) return [];
+  if (typeof value !== 'string') return [problem('MR7204', `\`${name}\` must be a string`, place)];
+  return value === '' ? [problem('MR7205', `\`${name}\` must not be empty`, place)] : [];
 }
 
 /** The text of a property's value; undefined for a type that no property has. */
@@ -117,7 +157,7 @@ export function optionText(value: Value): string | undefined {
 }
 
 /** Options as properties. */
-export function propertiesOf(options: Record_): Map<string, string> {
+export function propertiesOf(options: Options): Map<string, string> {
   return new Map([...(options ?? [])].map(([name, value]) => [name, optionText(value) ?? '']));
 }
 
@@ -126,22 +166,41 @@ export type StartOffset =
   | { readonly kind: 'absolute' | 'from_end'; readonly offset: number }
   | { readonly kind: 'time'; readonly ms: number };
 
-export function startOffset(value: Value): StartOffset | undefined {
-  if (value === 'stored' || value === 'beginning' || value === 'end') return { kind: value };
-  if (typeof value === 'bigint') {
+export interface ReadRange {
+  readonly start: StartOffset;
+  /** Records from this time on are not read. */
+  readonly endMs: number | undefined;
+}
+
+const TIMES = /^(?:s@(\d{1,15}))?(?:(?:^|\s*,\s*)e@(\d{1,15}))?$/;
+
+export function readRange(value: Value): ReadRange | undefined {
+  if (value === 'stored' || value === 'beginning' || value === 'end')
+    return { start: { kind: value }, endMs: undefined };
+  if (typeof value === 'bigint' || (typeof value === 'string' && /^-?\d{1,16}$/.test(value))) {
     const offset = Number(value);
     if (!Number.isSafeInteger(offset)) return undefined;
-    return offset >= 0 ? { kind: 'absolute', offset } : { kind: 'from_end', offset: -offset };
+    const start: StartOffset = offset >= 0 ? { kind: 'absolute', offset } : { kind: 'from_end', offset: -offset };
+    return { start, endMs: undefined };
   }
-  const time = typeof value === 'string' ? /^s@(\d+)$/.exec(value) : null;
-  return time ? { kind: 'time', ms: Number(time[1]) } : undefined;
+  const times = typeof value === 'string' && value !== '' ? TIMES.exec(value) : null;
+  if (!times) return undefined;
+  const [, from, to] = times;
+  return {
+    start: from === undefined ? { kind: 'stored' } : { kind: 'time', ms: Number(from) },
+    endMs: to === undefined ? undefined : Number(to),
+  };
 }
 
 export function checkOffset(value: Value | undefined, places: ArgumentPlaces): Diagnostic[] {
-  if (value === undefined || startOffset(value)) return [];
+  if (value === undefined || readRange(value)) return [];
   return [
-    problem('MR7210', 'invalid `offset` value', places.of('offset'), [
-      'must be `beginning`, `end`, `stored`, `<offset>`, or `-<offset>`',
-    ]),
+    problem(
+      'MR7210',
+      'invalid `offset` value',
+      places.of('offset'),
+      ['must be `beginning`, `end`, `stored`, `<offset>`, or `-<offset>`'],
+      ['`s@<ms>` begins at a time, `e@<ms>` ends at one'],
+    ),
   ];
 }

@@ -7,7 +7,7 @@ import { SimDisk } from '../../../testing/sim/disk.ts';
 import { manualIo } from '../../../testing/sim/manual-io.ts';
 import { batchOf } from '../../../testing/sim/records.ts';
 import { BatchHeader } from '../../../wire/records/index.ts';
-import { EmbeddedReader } from './reader.ts';
+import { EmbeddedReader } from './embedded-reader.ts';
 
 const ARENA = new Arena(makeArenaMemory(1 << 20), { slabBytes: 1 << 16, reservedBytes: 0 });
 const PATH = '/data/0000000001.mrj';
@@ -26,17 +26,23 @@ function readerOf(disk: SimDisk, length: number): EmbeddedReader {
     partitions: () => Promise.resolve(1),
     committed: () => Promise.resolve(new Map()),
     commit: () => Promise.resolve(),
-    locate: (_at, bytesMax) => Promise.resolve({ extents: bytesMax > 0 ? [extent] : [], startOffset: 0, endOffset: 3 }),
+    locate: (_at, bytesMax) =>
+      Promise.resolve([{ extents: bytesMax > 0 ? [extent] : [], startOffset: 0, endOffset: 3 }]),
   };
   const context: Partial<StageContext> = { io: manualIo({}, disk), arena: ARENA };
-  return new EmbeddedReader(context as StageContext, log as EmbeddedLog, 't', 'g');
+  return new EmbeddedReader(context as StageContext, log as EmbeddedLog, {
+    topic: 't',
+    group: 'g',
+    start: { kind: 'beginning' },
+    reset: 'earliest',
+  });
 }
 
 test('whole batches are read as they were written', async () => {
   const { disk, length } = stored();
   const reader = readerOf(disk, length);
-  await reader.open({ kind: 'beginning' }, new Map());
-  const batches = await reader.poll();
+  await reader.open(new Map());
+  const batches = await reader.poll(0);
   assert.deepEqual(
     batches.map(({ batch }) => new BatchHeader(batch).baseOffset),
     [0, 2],
@@ -53,9 +59,9 @@ test('a bit flipped anywhere, or a file that ends early, is refused with its pla
     const { disk } = stored();
     disk.flipBit(PATH, at, at % 8);
     const reader = readerOf(disk, length);
-    await reader.open({ kind: 'beginning' }, new Map());
+    await reader.open(new Map());
     const { freeSlabs } = ARENA;
-    await assert.rejects(reader.poll(), error => {
+    await assert.rejects(reader.poll(0), error => {
       assert.match(String(error), /corrupt record batch: .*\/data\/0000000001\.mrj/, `byte ${at}`);
       return true;
     });
@@ -64,6 +70,6 @@ test('a bit flipped anywhere, or a file that ends early, is refused with its pla
   const { disk } = stored();
   disk.shorten(PATH, length - 3);
   const reader = readerOf(disk, length);
-  await reader.open({ kind: 'beginning' }, new Map());
-  await assert.rejects(reader.poll(), { code: 'MR4003' });
+  await reader.open(new Map());
+  await assert.rejects(reader.poll(0), { code: 'MR4003' });
 });

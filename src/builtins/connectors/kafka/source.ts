@@ -1,63 +1,61 @@
 /**
- * `load_kafka` and `from_kafka`: records of a topic as chunks or as `{message}` events.
+ * `load_kafka` and `from_kafka`: records of topics as chunks, or as `{message}` events.
  *
  * Epochs are cut after `commit_batch_size` messages or `commit_timeout`; offsets are committed when the sinks have confirmed
  * them, so a kill between source and sink loses nothing. The reader is the embedded log's unless `bootstrap.servers` names a
  * cluster; the group is the pipeline's id unless `group.id` names one.
  *
  * Invariants
- * I1 `count` never over-reads: a batch is cut at the last message wanted.
+ * I1 `count` never over-reads: a batch is cut at the last message wanted; a restart goes on counting.
  * I2 positions of an epoch are those behind the last message emitted before it was cut.
+ * I3 when partitions are to be given back nothing more of them is emitted, and what was is cut, delivered and committed first.
+ * I4 nothing is read while the pipeline has no credits.
  */
-import type { Diagnostic } from '../../../base/index.ts';
-import { clientSettings } from '../../../client/index.ts';
-import { EventBatch, RecordValue, type Value } from '../../../data/index.ts';
-import {
-  type ArgumentPlaces,
-  defineOperator,
-  embeddedLog,
-  s,
-  type Source,
-  type SourceOutput,
-  type StageContext,
-} from '../../../sdk/index.ts';
-import {
-  checkOffset,
-  checkShared,
-  offsetArguments,
-  propertiesOf,
-  sharedArguments,
-  type StartOffset,
-  startOffset,
-} from './arguments.ts';
+import { messageOf } from '../../../base/index.ts';
+import type { ChunkBatch } from '../../../data/index.ts';
+import type { PartitionLag, SinkHealth, Source, SourceOutput, StageContext } from '../../../sdk/index.ts';
 import { BatchHeader } from '../../../wire/records/index.ts';
-import { chunksOf } from './batch.ts';
-import { ClusterReader, EmbeddedReader, type OnRevoke, type ReadBatch, type TopicReader } from './reader.ts';
+import type { ReadRange } from './arguments.ts';
+import { type ReadBatch, sliceOf, type Taken, takeRecords, unreadable } from './batch.ts';
+import { messagesOf } from './messages.ts';
+import { type OnRevoke, partitionKey, type TopicReader } from './reader.ts';
 
-interface Settings {
-  readonly topic: string;
+export interface SourceSettings {
   readonly count: number | undefined;
   readonly exits: boolean;
-  readonly start: StartOffset;
+  readonly range: ReadRange;
   readonly commitBatchSize: number;
   readonly commitTimeoutMs: number;
-  readonly asEvents: boolean;
+  /** Messages of an emitted batch, at most. */
+  readonly batchSize: number;
+  /** What each event is made of; chunks of bytes where absent. */
+  readonly events: { readonly hasMetadata: boolean } | undefined;
 }
 
-/** What a cut keeps: its number, the next offset of each partition, and in which assignment it was read. */
+/**
+ * What a cut keeps: its number, in which assignment it was read, how many messages were emitted so far, and the next offset
+ * of each partition. Read: also the form without topics of earlier versions.
+ */
 interface Positions {
   readonly cut: number;
   readonly assignment: number;
-  readonly offsets: readonly (readonly [partition: number, offset: number])[];
+  readonly emitted?: number;
+  readonly offsets: readonly (readonly [topic: string, partition: number, offset: number])[];
 }
 
-class KafkaSource implements Source {
+const POLL_MS = 500;
+const UNREADABLE = 'MR7223';
+
+export class KafkaSource implements Source {
   private readonly context: StageContext;
-  private readonly settings: Settings;
+  private readonly settings: SourceSettings;
+  private readonly topic: string;
   private readonly reader: TopicReader;
-  private readonly offsets = new Map<number, number>();
+  private readonly offsets = new Map<string, readonly [topic: string, partition: number, offset: number]>();
   /** Newest record timestamp of each partition: the least of them is the watermark. */
-  private readonly times = new Map<number, number>();
+  private readonly times = new Map<string, number>();
+  /** Partitions whose records are of a time that is not read any more. */
+  private readonly over = new Set<string>();
   private watermarkMs = Number.NEGATIVE_INFINITY;
   /** Counts the times that partitions were given back; what was cut before is not committed after. */
   private assignment = 0;
@@ -66,34 +64,39 @@ class KafkaSource implements Source {
   /** The cut behind which nothing of them was emitted; one before it does not cover everything. */
   private lastOfAssignment = Number.POSITIVE_INFINITY;
   private cuts = 0;
+  private committedCut = 0;
   private isStopped = false;
+  private isOver = false;
   private emitted = 0;
   private sinceCut = 0;
   private cutMs = 0;
 
-  constructor(context: StageContext, settings: Settings, makeReader: (onRevoke: OnRevoke) => TopicReader) {
+  /** `topic`: of positions that were kept without one. */
+  constructor(
+    context: StageContext,
+    settings: SourceSettings,
+    topic: string,
+    makeReader: (onRevoke: OnRevoke) => TopicReader,
+  ) {
     this.context = context;
     this.settings = settings;
+    this.topic = topic;
     this.reader = makeReader(withinMs => this.giveBack(withinMs));
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {
-    const saved = positions === undefined ? [] : (JSON.parse(positions) as Positions).offsets;
-    await this.reader.open(this.settings.start, new Map(saved));
+    await this.reader.open(this.restore(positions));
     this.cutMs = this.context.io.clock.monotonic();
-    while (!this.isStopped && this.left > 0) {
-      const batches = await this.reader.poll();
-      const { assignment } = this;
-      for (const read of batches) {
-        if (this.isStopped || this.left <= 0 || this.givenBack || assignment !== this.assignment) read.owner?.release();
-        else await this.emit(out, read);
-      }
+    while (!this.isStopped && this.left > 0 && !this.isAtEnd) {
+      await this.context.credits.room();
+      const reads = await this.reader.poll(this.waitMs);
+      await this.emitAll(out, reads);
       if (this.givenBack) await this.cutToGiveBack(out);
       else await this.cutWhenDue(out);
-      if (this.settings.exits && batches.length === 0 && this.reader.isAtEnd) break;
     }
+    this.isOver = true;
     if (this.givenBack) await this.cutToGiveBack(out);
-    else await this.cut(out);
+    else await this.cut(out, true);
   }
 
   stop(): void {
@@ -102,9 +105,11 @@ class KafkaSource implements Source {
 
   async commit(positions: string): Promise<void> {
     const { assignment, cut, offsets } = JSON.parse(positions) as Positions;
-    if (assignment === this.assignment) {
-      const { topic } = this.settings;
-      const isOurs = await this.reader.commit(offsets.map(([partition, offset]) => ({ topic, partition, offset })));
+    this.committedCut = cut;
+    if (assignment === this.assignment && offsets.length > 0) {
+      const isOurs = await this.reader.commit(
+        offsets.map(([topic, partition, offset]) => ({ topic, partition, offset })),
+      );
       if (!isOurs) this.warnOfRepetition();
     }
     if (cut >= this.lastOfAssignment) this.givenBack?.();
@@ -114,16 +119,65 @@ class KafkaSource implements Source {
     return this.reader.close();
   }
 
+  lag(): readonly PartitionLag[] {
+    const now = this.context.io.clock.now();
+    return this.reader.lag().map(entry => {
+      const newest = this.times.get(partitionKey(entry.topic, entry.partition));
+      const seconds = entry.records === 0 || newest === undefined ? 0 : Math.max(0, (now - newest) / 1_000);
+      return { ...entry, seconds };
+    });
+  }
+
+  health(): SinkHealth | undefined {
+    return this.reader.health?.();
+  }
+
+  private restore(positions: string | undefined): ReadonlyMap<string, number> {
+    if (positions === undefined) return new Map();
+    const { cut = 0, emitted = 0, offsets } = JSON.parse(positions) as Positions;
+    this.cuts = cut;
+    this.committedCut = cut;
+    this.emitted = emitted;
+    return new Map(
+      offsets.map(entry => {
+        const [topic, partition, offset] =
+          entry.length === 3 ? entry : ([this.topic, ...(entry as unknown as [number, number])] as const);
+        return [partitionKey(topic, partition), offset];
+      }),
+    );
+  }
+
+  private get left(): number {
+    return this.settings.count === undefined ? Number.MAX_SAFE_INTEGER : this.settings.count - this.emitted;
+  }
+
+  /** Until something is due: a cut, or another look at what is to be done. */
+  private get waitMs(): number {
+    if (this.sinceCut === 0) return POLL_MS;
+    const { clock } = this.context.io;
+    return Math.max(1, Math.min(POLL_MS, this.settings.commitTimeoutMs - (clock.monotonic() - this.cutMs)));
+  }
+
+  private get isAtEnd(): boolean {
+    const { exits, range } = this.settings;
+    if (range.endMs === undefined) return exits && this.reader.isAtEnd;
+    // What comes later is of a later time, or will be refused for it.
+    return this.reader.isAtEnd && (exits || this.context.io.clock.now() >= range.endMs);
+  }
+
   /** Partitions are about to be taken away: what was read of them is delivered and committed first, within a bound. */
   private async giveBack(withinMs: number): Promise<void> {
-    if (!this.isStopped && this.offsets.size > 0) {
-      await new Promise<void>(resolve => {
-        const timer = this.context.io.clock.after(withinMs, resolve);
+    const isCommitted = this.isOver && this.committedCut === this.cuts;
+    if (this.offsets.size > 0 && !isCommitted && withinMs > 0) {
+      const isInTime = await new Promise<boolean>(resolve => {
+        const timer = this.context.io.clock.after(withinMs, () => resolve(false));
         this.givenBack = () => {
           timer.cancel();
-          resolve();
+          resolve(true);
         };
+        if (this.isOver) this.lastOfAssignment = this.cuts;
       });
+      if (!isInTime) this.warnOfRepetition();
     }
     this.givenBack = undefined;
     this.lastOfAssignment = Number.POSITIVE_INFINITY;
@@ -135,7 +189,7 @@ class KafkaSource implements Source {
   private async cutToGiveBack(out: SourceOutput): Promise<void> {
     if (this.lastOfAssignment <= this.cuts) return;
     this.lastOfAssignment = this.cuts + 1;
-    await this.cut(out);
+    await this.cut(out, true);
     if (this.offsets.size === 0) this.givenBack?.();
   }
 
@@ -148,130 +202,90 @@ class KafkaSource implements Source {
     });
   }
 
-  private get left(): number {
-    return this.settings.count === undefined ? Number.MAX_SAFE_INTEGER : this.settings.count - this.emitted;
+  private async emitAll(out: SourceOutput, reads: readonly ReadBatch[]): Promise<void> {
+    const { assignment } = this;
+    for (const read of reads) {
+      const isOver = this.over.has(partitionKey(read.topic, read.partition));
+      if (!isOver && this.isWanted(assignment)) await this.emit(out, read, assignment);
+      else read.owner?.release();
+    }
   }
 
-  private async emit(out: SourceOutput, read: ReadBatch): Promise<void> {
-    const { chunks, next } = chunksOf(read, this.left);
-    this.offsets.set(read.partition, next);
-    const { maxTimestamp } = new BatchHeader(read.batch);
-    this.times.set(read.partition, Math.max(maxTimestamp, this.times.get(read.partition) ?? maxTimestamp));
-    this.emitted += chunks.count;
-    this.sinceCut += chunks.count;
-    if (chunks.count > 0) {
-      const batch = this.settings.asEvents ? messagesOf(chunks) : chunks;
-      await out.emit(batch);
-      if (batch !== chunks) batch.release();
+  private isWanted(assignment: number): boolean {
+    return !this.isStopped && this.left > 0 && !this.givenBack && assignment === this.assignment;
+  }
+
+  private async emit(out: SourceOutput, read: ReadBatch, assignment: number): Promise<void> {
+    const { partition, topic } = read;
+    const key = partitionKey(topic, partition);
+    const taken = this.take(read);
+    const { chunks } = taken;
+    if (taken.isOver) {
+      this.over.add(key);
+      this.reader.finish(topic, partition);
     }
-    chunks.release();
+    const { maxTimestamp } = new BatchHeader(read.batch);
+    this.times.set(key, Math.max(maxTimestamp, this.times.get(key) ?? maxTimestamp));
+    this.context.count('received_bytes', read.batch.length);
+    try {
+      for (let from = 0; from < chunks.count && this.isWanted(assignment); ) {
+        const room = Math.min(this.settings.batchSize, this.settings.commitBatchSize - this.sinceCut);
+        const to = Math.min(chunks.count, from + room);
+        this.offsets.set(key, [topic, partition, to === chunks.count ? taken.next : taken.offsets[to]!]);
+        this.emitted += to - from;
+        this.sinceCut += to - from;
+        await this.pass(out, chunks, from, to);
+        from = to;
+        if (this.sinceCut >= this.settings.commitBatchSize && !this.givenBack) await this.cut(out, false);
+      }
+      // Records without anything to emit are read all the same.
+      if (chunks.count === 0 && assignment === this.assignment) this.offsets.set(key, [topic, partition, taken.next]);
+    } finally {
+      chunks.release();
+    }
+  }
+
+  private take(read: ReadBatch): Taken {
+    const limits = { max: this.left, endMs: this.settings.range.endMs };
+    try {
+      return takeRecords(read, limits, bytes => this.context.credits.take(bytes));
+    } catch (error) {
+      // The batch has the right checksum and cannot be read: it was made that way, and comes the same again.
+      const { baseOffset, lastOffset } = new BatchHeader(read.batch);
+      const whole = unreadable(read, baseOffset);
+      this.context.deadLetter(whole, 0, { code: UNREADABLE, message: messageOf(error) });
+      return {
+        chunks: whole.select(new Uint32Array(0)),
+        offsets: new Float64Array(0),
+        next: lastOffset + 1,
+        isOver: false,
+      };
+    }
+  }
+
+  private async pass(out: SourceOutput, chunks: ChunkBatch, from: number, to: number): Promise<void> {
+    const slice = from === 0 && to === chunks.count ? chunks : sliceOf(chunks, from, to);
+    const { events } = this.settings;
+    const batch = events ? messagesOf(slice, events.hasMetadata) : slice;
+    await out.emit(batch);
+    if (batch !== slice) batch.release();
+    if (slice !== chunks) slice.release();
   }
 
   private async cutWhenDue(out: SourceOutput): Promise<void> {
     const { commitBatchSize, commitTimeoutMs } = this.settings;
     const isLate = this.sinceCut > 0 && this.context.io.clock.monotonic() - this.cutMs >= commitTimeoutMs;
-    if (this.sinceCut >= commitBatchSize || isLate) await this.cut(out);
+    if (this.sinceCut >= commitBatchSize || isLate) await this.cut(out, false);
   }
 
-  private async cut(out: SourceOutput): Promise<void> {
+  private async cut(out: SourceOutput, urgent: boolean): Promise<void> {
     this.sinceCut = 0;
     this.cutMs = this.context.io.clock.monotonic();
     if (this.offsets.size === 0) return;
     const watermarkMs = Math.min(...this.times.values());
     if (watermarkMs > this.watermarkMs) await out.watermark((this.watermarkMs = watermarkMs));
-    const cut: Positions = { cut: ++this.cuts, assignment: this.assignment, offsets: [...this.offsets] };
-    await out.cutEpoch(JSON.stringify(cut), { urgent: this.givenBack !== undefined });
+    const { assignment, emitted } = this;
+    const cut: Positions = { cut: ++this.cuts, assignment, emitted, offsets: [...this.offsets.values()] };
+    await out.cutEpoch(JSON.stringify(cut), { urgent });
   }
 }
-
-function messagesOf(chunks: ReturnType<typeof chunksOf>['chunks']): EventBatch {
-  const records = Array.from({ length: chunks.count }, (_, row) => new RecordValue([['message', chunks.textOf(row)]]));
-  return EventBatch.fromRecords(records, 'tenzir.kafka', chunks);
-}
-
-function makeSource(
-  context: StageContext,
-  args: {
-    readonly topic: string;
-    readonly count: number | undefined;
-    readonly exit: boolean;
-    readonly offset: Value;
-    readonly options: ReadonlyMap<string, Value> | undefined;
-    readonly group_id?: string | undefined;
-    readonly commit_batch_size: number;
-    readonly commit_timeout: number;
-  },
-  asEvents: boolean,
-): KafkaSource {
-  const properties = propertiesOf(args.options);
-  const settings = clientSettings(context.io, properties);
-  const group = args.group_id ?? settings.group.groupId ?? context.pipelineId;
-  const log = properties.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
-  return new KafkaSource(
-    context,
-    {
-      topic: args.topic,
-      count: args.count,
-      exits: args.exit,
-      start: startOffset(args.offset) ?? { kind: 'stored' },
-      commitBatchSize: Math.max(1, args.commit_batch_size),
-      commitTimeoutMs: args.commit_timeout,
-      asEvents,
-    },
-    onRevoke =>
-      log
-        ? new EmbeddedReader(context, log, args.topic, group)
-        : new ClusterReader(context, settings, args.topic, group, onRevoke),
-  );
-}
-
-const commitArguments = {
-  commit_batch_size: s.uint('Commits after that many messages.').default(10_000).alias('batch_size'),
-  commit_timeout: s.duration('Commits at least that often.').default(1_000),
-};
-
-function validate(
-  args: {
-    readonly offset?: Value;
-    readonly commit_batch_size?: number;
-    readonly options?: ReadonlyMap<string, Value> | undefined;
-  },
-  places: ArgumentPlaces,
-): Diagnostic[] {
-  const found = [...checkShared(args, places), ...checkOffset(args.offset, places)];
-  if (args.commit_batch_size === 0) {
-    found.push({
-      code: 'MR7211',
-      severity: 'error',
-      message: 'the batch size must be greater than zero',
-      span: places.of('commit_batch_size'),
-    });
-  }
-  return found;
-}
-
-export const loadKafka = defineOperator({
-  name: 'load_kafka',
-  summary: 'Reads a Kafka topic: each record’s value is one chunk of bytes.',
-  input: ['void'],
-  output: 'bytes',
-  args: { topic: s.string('The topic.').positional(), ...offsetArguments, ...commitArguments, ...sharedArguments },
-  validate,
-  create: (args, context) => makeSource(context, args, false),
-});
-
-export const fromKafka = defineOperator({
-  name: 'from_kafka',
-  summary: 'Reads a Kafka topic: each record becomes an event with the field `message`.',
-  input: ['void'],
-  output: 'events',
-  args: {
-    topic: s.string('The topic.').positional(),
-    group_id: s.string('The consumer group; the same as `options."group.id"`.').optional(),
-    ...offsetArguments,
-    ...commitArguments,
-    ...sharedArguments,
-  },
-  validate,
-  create: (args, context) => makeSource(context, args, true),
-});
