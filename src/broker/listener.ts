@@ -143,9 +143,8 @@ export class BrokerListener {
   advertisedTo(connection: Connection): Address {
     const { advertised } = this.parts.settings;
     const name = connection.tlsPeer?.serverName;
-    const local = connection.local.host.replace(/^::ffff:/, '');
     return {
-      host: advertised?.host ?? (name !== undefined && HOST.test(name) ? name : local),
+      host: advertised?.host ?? (name !== undefined && HOST.test(name) ? name : connection.local.host),
       port: advertised?.port ?? connection.local.port,
     };
   }

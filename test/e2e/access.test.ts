@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { nodeIo } from '../../src/base/io/node.ts';
-import { type AccessKey, Security, type SecuritySettings } from '../../src/broker/index.ts';
+import { type AccessKey, accessKeyIdentity, Security, type SecuritySettings } from '../../src/broker/index.ts';
 import { handlers } from '../../src/broker/handlers/index.ts';
 import { scramSaltedPassword } from '../../src/sasl/index.ts';
 import { startTestBroker, type TestBroker } from '../../src/testing/index.ts';
@@ -449,6 +449,8 @@ test('a project is a namespace: its Logstores must exist, are seen by those with
   const put = async (name: string): Promise<string> =>
     errorName((await writer.ask(apis.produce, 9, produce(name))).responses[0]!.partitionResponses[0]!.errorCode);
   assert.deepEqual([await put('app-web'), await put('other')], ['NONE', T]);
+  const idempotent = { transactionalId: null, transactionTimeoutMs: 1_000 };
+  assert.equal(errorName((await writer.ask(apis.initProducerId, 4, idempotent)).errorCode), 'NONE');
   assert.equal(
     errorName((await owner.ask(apis.fetch, 12, fetch('app-web'))).responses[0]!.partitions[0]!.errorCode),
     'NONE',
@@ -527,4 +529,28 @@ test('access keys show as bindings of their project, which cannot be taken away 
   assert.ok(gone.filterResults[0]!.matchingAcls.every(match => errorName(match.errorCode) === 'POLICY_VIOLATION'));
   const users = await owner.ask(apis.describeUserScramCredentials, 0, { users: null });
   assert.equal(errorName(users.errorCode), C, 'users are no business of projects');
+});
+
+test('a listener without SASL can be bound to a project: everybody has the rights of one key there', async t => {
+  const server = await start(t);
+  for (const name of ['app-web', 'other']) await server.log.createTopic('shop', name, 1);
+  const address = await server.broker.listen({
+    address: { host: '127.0.0.1', port: 0 },
+    isLogService: true,
+    identity: accessKeyIdentity('writer', 'shop'),
+  });
+  const client = await WireClient.connect(io.network, address);
+  t.after(() => client.destroy());
+  const put = async (name: string): Promise<string> =>
+    errorName((await client.ask(apis.produce, 9, produce(name))).responses[0]!.partitionResponses[0]!.errorCode);
+  assert.deepEqual([await put('app-web'), await put('other')], ['NONE', T]);
+});
+
+test('who may create topics but not describe their configs is told neither them nor the counts', async t => {
+  const server = await start(t);
+  const [alice, root] = [await server.login('alice'), await server.login('root')];
+  await root.ask(apis.createAcls, 2, { creations: [acl('User:alice', 5, 2, 'mine')] });
+  const made = await alice.ask(apis.createTopics, 7, { topics: [topicWish('mine')], timeoutMs: 1_000 });
+  const { configs, errorCode: code, numPartitions, topicConfigErrorCode } = made.topics[0]!;
+  assert.deepEqual([code, numPartitions, configs, errorName(topicConfigErrorCode)], [0, -1, null, T]);
 });

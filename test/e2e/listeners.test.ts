@@ -300,6 +300,20 @@ test('a renewed certificate is for new connections, and how long it is good is k
   assert.notEqual(await serial(), before);
 });
 
+test('a handshake that fails is told with the listener and the reason', async t => {
+  const server = await start(t);
+  const certificates = { ...certificate('server'), ca, clientAuth: 'required' as const };
+  const { port } = await server.listen({ name: 'mutual', protocol: 'SSL', certificates });
+  await new Promise(resolve => {
+    const socket = tls.connect(secured(port));
+    socket.on('error', () => undefined);
+    socket.once('close', resolve).resume();
+  });
+  const [refusal] = server.broker.refusals();
+  assert.equal(refusal?.code, 'MR5423');
+  assert.match(refusal.reason, /listener mutual failed: the client shows no certificate/);
+});
+
 test('who speaks the wrong protocol is named by listener', async t => {
   const server = await start(t);
   const ssl = await server.listen({

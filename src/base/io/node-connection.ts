@@ -20,8 +20,8 @@ export class NodeConnection implements Connection {
   constructor(socket: net.Socket, tlsPeer?: TlsPeer) {
     this.socket = socket;
     if (tlsPeer) this.tlsPeer = tlsPeer;
-    this.remote = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
-    this.local = { host: socket.localAddress ?? '', port: socket.localPort ?? 0 };
+    this.remote = { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    this.local = { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 };
     // An error before `start` is kept for `onClose`; without a listener it would end the process.
     socket.on('error', error => {
       this.error = error;
@@ -124,4 +124,9 @@ export class NodeConnection implements Connection {
       rest = rest.subarray(piece.length);
     }
   }
+}
+
+/** A listener of both families names IPv4 addresses in IPv6's form. */
+function plainHost(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }

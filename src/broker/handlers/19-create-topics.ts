@@ -15,6 +15,7 @@ import {
   apis,
   type CreateTopicsRequestTopics,
   type CreateTopicsResponseTopicsInput,
+  errorCode,
   type ErrorName,
 } from '../../wire/index.ts';
 import { failure, nameOf } from '../answers.ts';
@@ -63,9 +64,9 @@ async function create(
   const refusal = refusalOf(context, wish) ?? topicMaker.refusal(namespace, name, partitions);
   if (refusal) return failed(name, ...refusal);
   const configs = new Map(wish.configs.map(config => [config.name, config.value ?? '']));
-  if (isTrial) return made(wish, partitions, configs);
+  if (isTrial) return made(context, wish, partitions, configs);
   try {
-    return made(wish, partitions, configs, await topicMaker.make(namespace, name, partitions, configs));
+    return made(context, wish, partitions, configs, await topicMaker.make(namespace, name, partitions, configs));
   } catch (error) {
     return failed(name, nameOf(context, error, ['TOPIC_ALREADY_EXISTS']), error instanceof Error ? error.message : '');
   }
@@ -105,21 +106,18 @@ function refusalOf(
   return undefined;
 }
 
+/** Who may not describe configs is told neither them nor the counts that follow from them. */
 function made(
+  context: RequestContext,
   { name }: CreateTopicsRequestTopics,
   numPartitions: number,
   configs: ReadonlyMap<string, string>,
   topic?: Topic,
 ): TopicAnswer {
-  return {
-    name,
-    ...(topic && { topicId: topic.id }),
-    errorCode: 0,
-    errorMessage: null,
-    numPartitions,
-    replicationFactor: 1,
-    configs: topicEntries(configs),
-  };
+  const base = { name, ...(topic && { topicId: topic.id }), errorCode: 0, errorMessage: null };
+  if (!context.may('DESCRIBE_CONFIGS', 'TOPIC', name, false))
+    return { ...base, topicConfigErrorCode: errorCode('TOPIC_AUTHORIZATION_FAILED'), configs: null };
+  return { ...base, numPartitions, replicationFactor: 1, configs: topicEntries(configs) };
 }
 
 function failed(name: string, error: ErrorName, message: string): TopicAnswer {

@@ -150,12 +150,13 @@ test('a session ends by the listener’s limit or the proof’s, and is renewed 
 });
 
 test('who comes back as somebody else, or with a handshake of version 0, is ended', async () => {
-  const { authentication } = make();
+  const { authentication, refusals } = make();
   await authentication.handshake('PLAIN', 1);
   await authentication.authenticate(token('alice'), 0);
   await authentication.handshake('PLAIN', 1);
   const { answer, isLast } = await authentication.authenticate(token('bob'), 0);
   assert.deepEqual([answer.errorCode, isLast], [errorCode('SASL_AUTHENTICATION_FAILED'), true]);
+  assert.equal(refusals[0]!.code, 'MR5429');
   assert.equal(principalText(authentication.identity), 'User:alice');
   const old = make();
   await old.authentication.handshake('PLAIN', 1);
