@@ -298,7 +298,9 @@ test('a check while the log goes on writing and unlinking finds nothing wrong', 
   for (let i = 0; i < 12; i++) await log.append(gone.partitions[0]!, batchOf(['x'.repeat(400)]));
   const before = io.files.copy();
   await log.deleteTopic(gone);
+  await settle();
   await io.clock.pass(1_000);
+  assert.ok(journal(io).length < 3, 'files are gone');
   await log.change([{ table: 'x', key: 'k', value: Buffer.from('v') }]);
   for (const calls of [1, 2, 3, 5, 8, 13]) {
     // What the check sees of a disk that changes after some of its calls.
@@ -313,5 +315,38 @@ test('a check while the log goes on writing and unlinking finds nothing wrong', 
     const findings = checkLog(files, DIRECTORY).findings.filter(({ kind }) => kind !== 'torn tail');
     assert.deepEqual(findings, [], `changed after ${calls} calls`);
   }
+  await log.close();
+});
+
+test('a commit thread that ends by itself is fatal: what waits is refused, nothing waits for ever', async () => {
+  const manual = simIo();
+  let end: (error: Error | undefined) => void = () => undefined;
+  const threads = {
+    cores: 1,
+    start: (...args: Parameters<Io['threads']['start']>) => {
+      const thread = manual.threads.start(...args);
+      return {
+        ...thread,
+        // Deaf from the moment it is told to be.
+        post: (message: unknown) => (isDeaf ? undefined : thread.post(message)),
+        onExit: (handler: typeof end) => {
+          end = handler;
+        },
+      };
+    },
+  };
+  let isDeaf = false;
+  const log = await Log.open({ ...manual, threads }, { directory: DIRECTORY, reserveBytes: 0 });
+  const [partition] = (await log.createTopic('', 't', 1)).partitions;
+  const fatal: string[] = [];
+  log.onFatal = error => fatal.push(error.message);
+  isDeaf = true;
+  const waiting = [log.append(partition!, batchOf(['a'])), log.append(partition!, batchOf(['b']))];
+  await settle();
+  end(new Error('out of memory'));
+  for (const append of waiting) await assert.rejects(append, { code: 'MR5002' });
+  await assert.rejects(log.append(partition!, batchOf(['c'])), { code: 'MR5010' });
+  assert.deepEqual([fatal.length, /out of memory/.test(fatal[0]!)], [1, true]);
+  assert.equal(partition!.nextOffset, 0);
   await log.close();
 });

@@ -31,7 +31,7 @@ export class StateTables {
       this.tables.set(change.table, table);
     }
     // A copy: the bytes may be part of a frame that is reused.
-    if (change.value) table.set(change.key, Uint8Array.from(change.value));
+    if (change.value) table.set(change.key, new Uint8Array(change.value));
     else table.delete(change.key);
   }
 
