@@ -40,7 +40,7 @@ export interface CallContext {
   /** Uniform in [0, 1). */
   random(): number;
   secret(name: string): string | undefined;
-  warn(message: string, hint?: string): void;
+  warn(message: string, more?: { readonly notes?: readonly string[]; readonly hints?: readonly string[] }): void;
 }
 
 export interface FunctionExample {

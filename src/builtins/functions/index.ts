@@ -1,6 +1,9 @@
 /** All functions. */
 import type { FunctionDefinition } from '../../sdk/index.ts';
 import { conversions } from './conversion/conversions.ts';
+import { integers } from './conversion/integers.ts';
+import subnet from './conversion/subnet.ts';
+import time from './conversion/time.ts';
 import { jsonFunctions } from './json/json.ts';
 import length from './list/length.ts';
 import abs from './number/abs.ts';
@@ -16,13 +19,17 @@ import split from './text/split.ts';
 import startsWith from './text/starts-with.ts';
 import toLower from './text/to-lower.ts';
 import toUpper from './text/to-upper.ts';
-import trim from './text/trim.ts';
+import { trimFunctions } from './text/trim.ts';
+import { spanFunctions } from './time/spans.ts';
 import { timeFunctions } from './time/times.ts';
 
 export const functions: readonly FunctionDefinition[] = [
   ...conversions,
+  ...integers,
   ...jsonFunctions,
+  ...spanFunctions,
   ...timeFunctions,
+  ...trimFunctions,
   ...wholeNumbers,
   abs,
   endsWith,
@@ -35,7 +42,8 @@ export const functions: readonly FunctionDefinition[] = [
   secret,
   split,
   startsWith,
+  subnet,
+  time,
   toLower,
   toUpper,
-  trim,
 ];

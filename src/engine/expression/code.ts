@@ -20,7 +20,7 @@ import {
   memberOf,
   recordOf,
 } from './access.ts';
-import { type Interpreter, type InterpreterHost, warningOf } from './interpreter.ts';
+import type { Interpreter, InterpreterHost } from './interpreter.ts';
 import { between, binary, isTrue, logical, negate, not, plus } from './operations.ts';
 
 /** A batch with the columns of the fields that an expression reads, where it has them. */
@@ -207,7 +207,7 @@ export class CodeMaker {
     }
     const given = argumentsOf(definition, expr);
     const codes = given.map(argument => argument && this.make(argument));
-    const context: CallContext = { ...calls, warn: (message, hint) => report(expr.span, warningOf(message, hint)) };
+    const context: CallContext = { ...calls, warn: (message, more) => report(expr.span, { message, ...more }) };
     return (frame, row) => callOf(definition, given, i => codes[i]!(frame, row), context, report);
   }
 }

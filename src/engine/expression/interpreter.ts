@@ -129,7 +129,7 @@ export class Interpreter {
     const definition = registry.functions.get(expr.function);
     if (definition) {
       const given = argumentsOf(definition, expr);
-      const context: CallContext = { ...calls, warn: (message, hint) => report(expr.span, warningOf(message, hint)) };
+      const context: CallContext = { ...calls, warn: (message, more) => report(expr.span, { message, ...more }) };
       return callOf(definition, given, i => this.evaluate(given[i]!, scope), context, report);
     }
     const aggregate = registry.aggregates.get(expr.function);
@@ -137,8 +137,4 @@ export class Interpreter {
     const list = expr.args[0] ?? expr.named['x'];
     return aggregateOf(expr, aggregate, list ? this.evaluate(list, scope) : null, report);
   }
-}
-
-export function warningOf(message: string, hint: string | undefined): { message: string; hints?: readonly string[] } {
-  return { message, ...(hint !== undefined && { hints: [hint] }) };
 }

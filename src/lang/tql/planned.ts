@@ -46,13 +46,9 @@ const OPERATORS: Names = {
 };
 
 const FUNCTIONS: Names = {
-  1: `to_title capitalize trim_start trim_end split_regex replace_regex match_regex equals contains slice pad_start pad_end
+  1: `to_title capitalize split_regex replace_regex match_regex equals contains slice pad_start pad_end
     repeat reverse is_alnum is_alpha is_lower is_upper is_numeric is_printable is_title is_empty file_name parent_dir
-    uint subnet
-    format_time parse_time second nanoseconds microseconds milliseconds seconds minutes hours days weeks months years
-    count_nanoseconds count_microseconds count_milliseconds count_seconds count_minutes count_hours count_days
-    count_weeks count_months count_years
-    sqrt uuid
+        format_time parse_time             sqrt uuid
     append prepend concatenate add remove map where sort zip get
     has keys merge map_keys drop_null_fields select_matching drop_matching
     count_if count_distinct median quantile stddev variance mode first last collect distinct value_counts all any

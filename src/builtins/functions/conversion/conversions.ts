@@ -1,16 +1,5 @@
-/** Conversions: `int`, `float`, `string`, `time`, `duration`, `ip`. What does not convert is null with a warning. */
-import {
-  Duration,
-  Ip,
-  printTql,
-  readDuration,
-  readIp,
-  readTime,
-  Secret,
-  Time,
-  typeOf,
-  type Value,
-} from '../../../data/index.ts';
+/** Conversions: `float`, `string`, `duration`, `ip`. What does not convert is null with a warning. */
+import { Duration, Ip, printTql, readDuration, readIp, Secret, typeOf, type Value } from '../../../data/index.ts';
 import { defineFunction, type FunctionDefinition, type FunctionExample, type ValueType } from '../../../sdk/index.ts';
 
 function conversion(
@@ -38,42 +27,28 @@ function conversion(
   });
 }
 
-const INT_MIN = -(2n ** 63n);
-const INT_MAX = 2n ** 64n - 1n;
-
-function toInt(value: Value): Value | undefined {
-  if (typeof value === 'bigint') return value;
-  if (typeof value === 'boolean') return value ? 1n : 0n;
-  if (typeof value === 'number') return Number.isFinite(value) ? ranged(BigInt(Math.trunc(value))) : undefined;
-  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value)
-    ? ranged(BigInt(value.trim().replace(/^\+/, '')))
-    : undefined;
-}
-
-function ranged(value: bigint): bigint | undefined {
-  return value >= INT_MIN && value <= INT_MAX ? value : undefined;
-}
+const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 function toFloat(value: Value): Value | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
-  return typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : undefined;
+  const text = typeof value === 'string' ? value.trim() : '';
+  return FLOAT.test(text) ? Number(text) : undefined;
 }
 
 export const conversions: readonly FunctionDefinition[] = [
-  conversion('int', 'int', 'An integer; fractions are cut.', [{ tql: 'int("42")', out: '42' }], toInt),
-  conversion('float', 'float', 'A floating-point number.', [{ tql: 'float("1.5")', out: '1.5' }], toFloat),
-  conversion('string', 'string', 'The text of a value.', [{ tql: 'string(42)', out: '"42"' }], value =>
-    typeof value === 'string' || value instanceof Secret ? value : printTql(value, { isCompact: true }),
-  ),
+  conversion('float', 'float', 'A floating-point number.', [{ tql: 'float("1.5e3")', out: '1500.0' }], toFloat),
   conversion(
-    'time',
-    'time',
-    'A time from ISO 8601 text.',
-    [{ tql: 'time("2024-10-03")', out: '2024-10-03T00:00:00Z' }],
-    value => (value instanceof Time ? value : typeof value === 'string' ? readTime(value) : undefined),
+    'string',
+    'string',
+    'The text of a value, as TQL prints it.',
+    [
+      { tql: 'string(42)', out: '"42"' },
+      { tql: 'string(10.0.0.1)', out: '"10.0.0.1"' },
+    ],
+    value => (typeof value === 'string' || value instanceof Secret ? value : printTql(value, { isCompact: true })),
   ),
-  conversion('duration', 'duration', 'A duration from text.', [{ tql: 'duration("90s")', out: '1.5min' }], value =>
+  conversion('duration', 'duration', 'A duration from text.', [{ tql: 'duration("1h30min")', out: '1.5h' }], value =>
     value instanceof Duration ? value : typeof value === 'string' ? readDuration(value) : undefined,
   ),
   conversion('ip', 'ip', 'An address from text.', [{ tql: 'ip("10.0.0.1")', out: '10.0.0.1' }], value =>

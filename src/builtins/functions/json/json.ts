@@ -20,11 +20,19 @@ const parse = defineFunction({
       return x instanceof Blob ? parseJson(x.bytes, 0, x.bytes.length, reading) : parseJsonText(x as string, reading);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
-      warn(error.message);
+      warn('malformed JSON', { notes: [error.message] });
       return null;
     }
   },
 });
+
+const STRIPS = [
+  'strip',
+  'strip_null_fields',
+  'strip_nulls_in_lists',
+  'strip_empty_records',
+  'strip_empty_lists',
+] as const;
 
 function printer(name: string, indent: number, out: string): FunctionDefinition {
   return defineFunction({
@@ -33,21 +41,24 @@ function printer(name: string, indent: number, out: string): FunctionDefinition 
     summary: indent > 0 ? 'The value as indented JSON text.' : 'The value as JSON text on one line.',
     parameters: [
       { name: 'x', type: 'any' },
-      { name: 'strip', type: 'bool', isOptional: true, isNamed: true },
-      { name: 'strip_null_fields', type: 'bool', isOptional: true, isNamed: true },
+      ...STRIPS.map(flag => ({ name: flag, type: 'bool', isOptional: true, isNamed: true }) as const),
+      // An older spelling: `include_nulls=false` is `strip_null_fields=true`.
       { name: 'include_nulls', type: 'bool', isOptional: true, isNamed: true },
     ],
     returns: 'string',
     isPure: true,
     takesNulls: true,
-    examples: [{ tql: `${name}({a: [1, null]})`, out }],
-    evaluate: ([x, strip, stripNullFields, includeNulls]) =>
+    examples: [
+      { tql: `${name}({a: [1, null]})`, out },
+      { tql: `${name}({a: null, b: {}}, strip=true)`, out: '"{}"' },
+    ],
+    evaluate: ([x, strip, nullFields, nullsInLists, emptyRecords, emptyLists, includeNulls]) =>
       printJson(x as Value, {
         indent,
-        stripNullFields: strip === true || stripNullFields === true || includeNulls === false,
-        stripNullsInLists: strip === true,
-        stripEmptyRecords: strip === true,
-        stripEmptyLists: strip === true,
+        stripNullFields: strip === true || nullFields === true || includeNulls === false,
+        stripNullsInLists: strip === true || nullsInLists === true,
+        stripEmptyRecords: strip === true || emptyRecords === true,
+        stripEmptyLists: strip === true || emptyLists === true,
       }),
   });
 }

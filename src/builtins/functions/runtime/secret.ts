@@ -18,7 +18,7 @@ export default defineFunction({
   summary: 'A secret by its name; printed as three asterisks.',
   parameters: [{ name: 'name', type: 'string' }],
   returns: 'secret',
-  isPure: false,
+  isPure: true,
   examples: [],
   evaluate: ([name], context) => {
     const text = context.secret(name as string);

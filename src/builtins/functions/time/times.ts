@@ -35,6 +35,11 @@ const sinceEpoch = defineFunction({
   evaluate: ([x]) => new Duration((x as Time).ns),
 });
 
+function floorMs(ns: bigint): bigint {
+  const ms = ns / 1_000_000n;
+  return ns < 0n && ms * 1_000_000n !== ns ? ms - 1n : ms;
+}
+
 function part(name: string, read: (date: Date) => number, out: string): FunctionDefinition {
   return defineFunction({
     name,
@@ -44,9 +49,27 @@ function part(name: string, read: (date: Date) => number, out: string): Function
     returns: 'int',
     isPure: true,
     examples: [{ tql: `${name}(2024-10-03T14:30:00Z)`, out }],
-    evaluate: ([x]) => BigInt(read(new Date(Math.floor((x as Time).ms)))),
+    evaluate: ([x]) => BigInt(read(new Date(Number(floorMs((x as Time).ns))))),
   });
 }
+
+const NS_PER_SECOND = 1_000_000_000n;
+const SECONDS_PER_MINUTE = 60n;
+
+const second = defineFunction({
+  name: 'second',
+  category: 'time',
+  summary: 'The second of a time with its fraction.',
+  parameters: [{ name: 'x', type: 'time' }],
+  returns: 'float',
+  isPure: true,
+  examples: [{ tql: 'second(2024-10-03T14:30:05.250Z)', out: '5.25' }],
+  evaluate: ([x]) => {
+    const minute = SECONDS_PER_MINUTE * NS_PER_SECOND;
+    const rest = (((x as Time).ns % minute) + minute) % minute;
+    return Number(rest) / Number(NS_PER_SECOND);
+  },
+});
 
 export const timeFunctions: readonly FunctionDefinition[] = [
   now,
@@ -57,4 +80,5 @@ export const timeFunctions: readonly FunctionDefinition[] = [
   part('day', date => date.getUTCDate(), '3'),
   part('hour', date => date.getUTCHours(), '14'),
   part('minute', date => date.getUTCMinutes(), '30'),
+  second,
 ];
