@@ -60,7 +60,6 @@ export interface AppParts {
   onWarning(text: string): void;
 }
 
-const SECRET_PREFIX = 'MILLRACE_SECRETS__';
 const LOOP_DELAY_SHARES: readonly number[] = [0.5, 0.99, 1];
 /** The process's range of the arena, and each worker's behind it. */
 const ARENA_BYTES = 256 * 1024 * 1024;
@@ -199,21 +198,11 @@ export class App {
       }),
       letters: deadLettersOf(this.log),
       checkpoints: checkpointsOf(this.log, pipelineId => this.pipelines.checkpointed(pipelineId)),
-      secrets: this.secrets(),
+      secrets: { environment: { ...this.parts.environment }, configured: this.parts.config.secrets },
       warn: text => this.parts.onWarning(text),
     });
     this.closers.push(() => pool.close());
     return pool;
-  }
-
-  /** By upper-case name: those of the configuration, and over them those of the environment. */
-  private secrets(): Readonly<Record<string, string>> {
-    const found: Record<string, string> = {};
-    for (const [name, value] of Object.entries(this.parts.config.secrets)) found[name.toUpperCase()] = value;
-    for (const [name, value] of Object.entries(this.parts.environment)) {
-      if (name.startsWith(SECRET_PREFIX) && value !== undefined) found[name.slice(SECRET_PREFIX.length)] = value;
-    }
-    return found;
   }
 
   private async listening(

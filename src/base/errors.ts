@@ -47,6 +47,17 @@ export class MillraceError extends Error {
   }
 }
 
+/** The same error, its texts changed: secrets taken out of them, say. */
+export function rewordedError(error: unknown, reword: (text: string) => string): Error {
+  if (!(error instanceof MillraceError))
+    return new Error(reword(error instanceof Error ? error.message : String(error)));
+  const details = Object.entries(error.details).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? reword(value) : value,
+  ]);
+  return new MillraceError(error.row, Object.fromEntries(details) as Details);
+}
+
 export type ErrorFactory = ((details?: Details, cause?: unknown) => MillraceError) & { readonly row: ErrorRow };
 
 const defined = new Map<string, ErrorRow>();

@@ -18,6 +18,7 @@ export {
   type ErrorFactory,
   type ErrorRow,
   MillraceError,
+  rewordedError,
   messageOf,
   type Retry,
   systemCode,

@@ -28,6 +28,7 @@ import {
   type StateTaker,
   TransformReceiver,
 } from './receiver.ts';
+import { Repeats } from './repeats.ts';
 import { SinkReceiver } from './sink-receiver.ts';
 import { Filter, Limit } from './simple-stages.ts';
 import type { Tap } from './tap.ts';
@@ -80,11 +81,13 @@ class Builder {
   private readonly lines = new Map<string, LedgerLine>();
   private readonly taps: TapPoints;
   private readonly sinks = new Map<string, Sink>();
+  private readonly repeats: Repeats;
   private keepsState = false;
 
   constructor(pipelineId: string, parts: Parts) {
     this.pipelineId = pipelineId;
     this.parts = parts;
+    this.repeats = new Repeats(parts.host.io.clock);
     this.taps = new TapPoints(pipelineId);
   }
 
@@ -373,6 +376,7 @@ class Builder {
       environment: scope,
       host: this.parts.host,
       span: stage.span,
+      repeats: this.repeats,
       onWarning: () => {
         if (line) line.warnings++;
       },

@@ -18,5 +18,6 @@ export * from './function.ts';
 export { type ArgumentPlaces, defineOperator, type OperatorDefinition, type OperatorExample } from './operator.ts';
 export type * from './plan.ts';
 export { makeRegistry, type Registry } from './registry.ts';
+export { defineSecretStore, type SecretSources, type SecretStoreDefinition } from './secret-store.ts';
 export * from './services.ts';
 export type * from './stage.ts';

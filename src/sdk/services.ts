@@ -63,6 +63,8 @@ export const embeddedLog: ServiceToken<EmbeddedLog> = serviceToken('embedded-log
 /** Looks a secret up by name; undefined when no store has it. Called when the pipeline starts. */
 export interface Secrets {
   get(name: string): string | undefined;
+  /** The text with asterisks in place of every secret that was found so far, for what people see. */
+  mask(text: string): string;
 }
 
 export const secrets: ServiceToken<Secrets> = serviceToken('secrets');

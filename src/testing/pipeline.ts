@@ -68,7 +68,7 @@ export async function runPipeline(
       },
     ],
     [deadLetterStore.name, { write: (more: readonly DeadLetter[]) => Promise.resolve(letters.push(...more)) }],
-    [secrets.name, { get: (name: string) => options.secrets?.[name] }],
+    [secrets.name, { get: (name: string) => options.secrets?.[name], mask: (text: string) => text }],
     ...(options.services ?? []),
   ]);
   const mode = options.mode ?? {};

@@ -24,7 +24,7 @@ const OTHERS =
   'true false null 1s -2.5h 2024-01-01 10.0.0.1 10.0.0.0/8 ::1 null true false [] {} [1,2.0,"a",null] ["a","abc","42"] {x:1} b"x"'.split(
     ' ',
   );
-const functions = [...builtins.functions.values()].filter(({ isPure }) => isPure);
+const functions = [...builtins.functions.values()].filter(({ isPure, name }) => isPure && name !== 'secret');
 const aggregates = [...builtins.aggregates.keys()];
 
 function pick<T>(random: SeededRandom, list: readonly T[]): T {

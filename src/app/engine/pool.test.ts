@@ -47,7 +47,7 @@ function poolOf(workers: number): { pool: EnginePool; threads: FakeThread[]; sta
     log: nothing,
     letters: nothing,
     checkpoints: nothing,
-    secrets: {},
+    secrets: { environment: {}, configured: {} },
     warn: () => undefined,
   });
   return { pool, threads, started };

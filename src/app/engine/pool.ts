@@ -15,6 +15,7 @@ import {
   main,
   type PortLog,
   type TaskSettings,
+  type SecretTexts,
   type WorkerData,
   type WorkerEvents,
   type WorkerTasks,
@@ -30,7 +31,7 @@ export interface PoolParts {
   readonly log: EmbeddedLog;
   readonly letters: DeadLetterStore;
   readonly checkpoints: CheckpointStore;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: SecretTexts;
   warn(text: string): void;
 }
 

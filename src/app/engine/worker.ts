@@ -12,7 +12,7 @@
  * I2 record data for the log goes over in a slab, as offset and length, and is freed when the log has answered.
  */
 import { Arena, ARENA_DEFAULTS, Calls, type Diagnostic, type Io, type Port, type Remote } from '../../base/index.ts';
-import { builtins } from '../../builtins/index.ts';
+import { builtins, openSecrets } from '../../builtins/index.ts';
 import { compilePredicate, type OnError, Task, type TapReport, type TaskReport } from '../../engine/index.ts';
 import { compileTql, printDiagnostic, SourceText } from '../../lang/index.ts';
 import {
@@ -21,16 +21,23 @@ import {
   deadLetterStore,
   type EmbeddedLog,
   embeddedLog,
+  type Secrets,
   secrets,
   type ServiceToken,
 } from '../../sdk/index.ts';
+
+/** Where secrets may come from, as the process was given them. */
+export interface SecretTexts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly configured: Readonly<Record<string, string>>;
+}
 
 export interface WorkerData {
   readonly memory: WebAssembly.Memory;
   /** The worker's range of it, bytes. */
   readonly start: number;
   readonly end: number;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: SecretTexts;
 }
 
 /** Record data in the arena. */
@@ -82,6 +89,7 @@ class EngineWorker implements WorkerTasks {
   private readonly tasks = new Map<number, Task>();
   private readonly taps = new Map<number, ReturnType<Task['tap']>>();
   private readonly reported = new Map<number, string>();
+  private readonly secrets: Secrets;
 
   constructor(io: Io, calls: Calls, { end, memory, secrets: known, start }: WorkerData) {
     this.io = io;
@@ -90,8 +98,9 @@ class EngineWorker implements WorkerTasks {
     this.checkpoints = calls.remote<CheckpointStore>('checkpoints');
     const log = calls.remote<PortLog>('log');
     this.services.set(embeddedLog.name, overPort(log, this.arena));
-    this.services.set(deadLetterStore.name, calls.remote<DeadLetterStore>('letters'));
-    this.services.set(secrets.name, { get: (name: string) => known[name.toUpperCase()] });
+    this.secrets = openSecrets({ environment: known.environment, files: io.files }, known.configured);
+    this.services.set(deadLetterStore.name, this.masking(calls.remote<DeadLetterStore>('letters')));
+    this.services.set(secrets.name, this.secrets);
   }
 
   async start(number: number, id: string, file: string, text: string, settings: TaskSettings): Promise<void> {
@@ -104,21 +113,21 @@ class EngineWorker implements WorkerTasks {
       service: <T>(token: ServiceToken<T>) => this.services.get(token.name) as T | undefined,
       checkpoints: this.checkpoints,
       ...settings,
-      warn: (diagnostic: Diagnostic) => void this.events.warn(printDiagnostic(diagnostic, source)),
+      warn: (diagnostic: Diagnostic) => void this.events.warn(this.secrets.mask(printDiagnostic(diagnostic, source))),
     });
     this.tasks.set(number, task);
     const ended = (error?: unknown): void => {
       this.report(number, task);
       this.tasks.delete(number);
       this.reported.delete(number);
-      void this.events.ended(number, error === undefined ? undefined : plain(error));
+      void this.events.ended(number, error === undefined ? undefined : this.plain(error));
     };
     task.finished.then(() => ended(), ended);
     try {
       await task.start();
     } catch (error) {
       this.tasks.delete(number);
-      throw error;
+      throw Object.assign(new Error(this.plain(error).message), { code: this.plain(error).code });
     }
     this.watch(number, task);
   }
@@ -153,11 +162,22 @@ class EngineWorker implements WorkerTasks {
   }
 
   private report(number: number, task: Task): void {
-    const report = task.report();
-    const text = JSON.stringify(report);
+    const text = this.secrets.mask(JSON.stringify(task.report()));
     if (this.reported.get(number) === text) return;
     this.reported.set(number, text);
-    void this.events.report(number, report);
+    void this.events.report(number, JSON.parse(text) as TaskReport);
+  }
+
+  /** Letters say why, and what failed may have said more than it should. */
+  private masking(store: DeadLetterStore): DeadLetterStore {
+    return {
+      write: letters => store.write(letters.map(letter => ({ ...letter, message: this.secrets.mask(letter.message) }))),
+    };
+  }
+
+  private plain(error: unknown): { message: string; code: string | undefined } {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    return { message: this.secrets.mask(error instanceof Error ? error.message : String(error)), code };
   }
 
   private predicate(text: string): ReturnType<typeof compilePredicate> {
@@ -167,11 +187,6 @@ class EngineWorker implements WorkerTasks {
     if (error) throw new Error(printDiagnostic(error, source));
     return compilePredicate(plan, { io: this.io, registry: builtins });
   }
-}
-
-function plain(error: unknown): { message: string; code: string | undefined } {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return { message: error instanceof Error ? error.message : String(error), code };
 }
 
 /** The log behind the port. Batches that lie in no slab yet are copied into one. */

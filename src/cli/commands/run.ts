@@ -29,9 +29,9 @@ export default defineCommand<Options>({
   ],
   run: async ([pipeline]: readonly [string], options) => {
     const [
-      { Arena, makeArenaMemory },
+      { Arena, makeArenaMemory, rewordedError },
       { nodeIo },
-      { builtins },
+      { builtins, openSecrets },
       { Task },
       { compileTql, SourceText },
       sdk,
@@ -64,14 +64,14 @@ export default defineCommand<Options>({
       write: (added: readonly DeadLetter[]) => {
         letters += added.length;
         for (const { code, message, origin } of added)
-          progress.note(`dead letter[${code}] from ${origin ?? 'the input'}: ${message}`);
+          progress.note(`dead letter[${code}] from ${origin ?? 'the input'}: ${secrets.mask(message)}`);
         return Promise.resolve();
       },
     };
-    const secrets = await secretsOf(options.config);
+    const secrets = openSecrets({ environment: process.env, files: io.files }, await configuredSecrets(options.config));
     const services = new Map<string, unknown>([
       [sdk.standardStreams.name, progress.streams],
-      [sdk.secrets.name, { get: (name: string) => secrets.get(name.toUpperCase()) }],
+      [sdk.secrets.name, secrets],
       [sdk.deadLetterStore.name, deadLetters],
     ]);
     const task = new Task(plan, {
@@ -79,13 +79,15 @@ export default defineCommand<Options>({
       arena: new Arena(makeArenaMemory(ARENA_BYTES)),
       registry: builtins,
       service: ({ name }) => services.get(name) as never,
-      warn: diagnostic => progress.note(diagnosticText(diagnostic, source)),
+      warn: diagnostic => progress.note(secrets.mask(diagnosticText(diagnostic, source))),
     });
     onStopSignal(() => task.drain());
     progress.start();
     try {
       await task.start();
       await task.finished;
+    } catch (error) {
+      throw rewordedError(error, text => secrets.mask(text));
     } finally {
       progress.stop();
       process.stdin.destroy();
@@ -94,20 +96,12 @@ export default defineCommand<Options>({
   },
 });
 
-/** Those of the environment; of a configuration when one is named. */
-async function secretsOf(config: string | undefined): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  if (config !== undefined) {
-    const { loadConfig } = await import('../../app/index.ts');
-    const { nodeIo } = await import('../../base/io/node.ts');
-    const loaded = loadConfig(nodeIo().files, process.env, config);
-    for (const [name, value] of Object.entries(loaded.config?.secrets ?? {})) found.set(name.toUpperCase(), value);
-  }
-  for (const [name, value] of Object.entries(process.env)) {
-    if (name.startsWith('MILLRACE_SECRETS__') && value !== undefined)
-      found.set(name.slice('MILLRACE_SECRETS__'.length), value);
-  }
-  return found;
+/** Those of a configuration, when one is named. */
+async function configuredSecrets(config: string | undefined): Promise<Readonly<Record<string, string>>> {
+  if (config === undefined) return {};
+  const { loadConfig } = await import('../../app/index.ts');
+  const { nodeIo } = await import('../../base/io/node.ts');
+  return loadConfig(nodeIo().files, process.env, config).config?.secrets ?? {};
 }
 
 /** Bytes in and out, in one line that is drawn over; nothing where stderr is no terminal or output goes to it as well. */

@@ -1,6 +1,6 @@
 /**
  * Expressions ready to run: by compiled code (`code.ts`) that reads columns, or by the interpreter alone where the host asks
- * for the reference. Warnings are collected here: equal ones are reported once per stage and span, all are counted.
+ * for the reference. Warnings are collected here: equal ones of a place are told once in a while, all are counted.
  *
  * Invariants
  * I1 the compiled form gives the interpreter's values and warnings for every row (fuzzed; the corpus runs in both modes).
@@ -19,6 +19,7 @@ import {
 } from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
 import { engineErrors } from '../errors.ts';
+import { Repeats } from '../repeats.ts';
 import { fieldOf } from './access.ts';
 import { type Code, CodeMaker, type Frame, type TextCode } from './code.ts';
 import { Interpreter, type InterpreterHost } from './interpreter.ts';
@@ -33,6 +34,8 @@ export interface CompilerParts {
     warn(diagnostic: Diagnostic): void;
   };
   readonly span: Span;
+  /** Shared by the stages of a pipeline; a compiler by itself has its own. */
+  readonly repeats?: Repeats;
   onWarning(): void;
 }
 
@@ -45,13 +48,14 @@ export class Compiler {
   private readonly parts: CompilerParts;
   private readonly host: InterpreterHost;
   private readonly interpreter: Interpreter;
-  private readonly reported = new Set<string>();
+  private readonly repeats: Repeats;
   private isFolding = false;
   private hasFoldWarned = false;
 
   constructor(parts: CompilerParts) {
     this.parts = parts;
     const { io } = parts.host;
+    this.repeats = parts.repeats ?? new Repeats(io.clock);
     this.host = {
       registry: parts.registry,
       environment: parts.environment,
@@ -81,8 +85,7 @@ export class Compiler {
     this.parts.onWarning();
     const { span = this.parts.span } = warning;
     const key = `${span.start}:${span.end}:${warning.message}`;
-    if (this.reported.has(key)) return;
-    this.reported.add(key);
+    if (!this.repeats.isDue(key)) return;
     this.parts.host.warn({ ...warning, ...(hints && { hints: hints() }), span, severity: 'warning' });
   }
 

@@ -1,5 +1,6 @@
 /** Arguments that the four Kafka operators share, and their checks (spec of TQL, section 12). */
-import type { Diagnostic, Span } from '../../../base/index.ts';
+import { type Diagnostic, type Io, MillraceError, type Span } from '../../../base/index.ts';
+import { type ClientSettings, clientSettings } from '../../../client/index.ts';
 import { RecordValue, Secret, typeOf, type Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, s } from '../../../sdk/index.ts';
 
@@ -159,6 +160,18 @@ export function optionText(value: Value): string | undefined {
 /** Options as properties. */
 export function propertiesOf(options: Options): Map<string, string> {
   return new Map([...(options ?? [])].map(([name, value]) => [name, optionText(value) ?? '']));
+}
+
+/** Settings of a client. An option that is refused is told with its value, a secret one without. */
+export function settingsOf(io: Io, options: Options): ClientSettings {
+  try {
+    return clientSettings(io, propertiesOf(options));
+  } catch (error) {
+    const isSecret =
+      error instanceof MillraceError &&
+      [...(options ?? [])].some(([, value]) => value instanceof Secret && value.reveal() === error.details['value']);
+    throw isSecret ? new MillraceError(error.row, { ...error.details, value: '***' }) : error;
+  }
 }
 
 export type StartOffset =

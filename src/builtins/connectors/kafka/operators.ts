@@ -1,6 +1,5 @@
 /** `load_kafka` and `from_kafka`: arguments, their checks, and how the source is put together (spec of TQL, section 12). */
 import { type Diagnostic, messageOf } from '../../../base/index.ts';
-import { clientSettings } from '../../../client/index.ts';
 import type { Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, defineOperator, embeddedLog, s, type StageContext } from '../../../sdk/index.ts';
 import {
@@ -8,8 +7,8 @@ import {
   checkShared,
   offsetArguments,
   problem,
-  propertiesOf,
   readRange,
+  settingsOf,
   sharedArguments,
 } from './arguments.ts';
 import { ClusterReader } from './cluster-reader.ts';
@@ -86,8 +85,7 @@ function makeSource(
   args: SourceArguments & { readonly topic: string },
   settings: Pick<SourceSettings, 'batchSize' | 'commitBatchSize' | 'events'>,
 ): KafkaSource {
-  const properties = propertiesOf(args.options);
-  const client = clientSettings(context.io, properties);
+  const client = settingsOf(context.io, args.options);
   const range = readRange(args.offset ?? 'stored')!;
   const reader: ReaderSettings = {
     topic: args.topic,
@@ -95,7 +93,7 @@ function makeSource(
     start: range.start,
     reset: client.consumer.reset,
   };
-  const log = properties.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
+  const log = args.options?.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
   return new KafkaSource(
     context,
     {

@@ -6,7 +6,7 @@
  * `write` wait, which slows the source down.
  */
 import { messageOf } from '../../../base/index.ts';
-import { clientSettings, type Cluster, makeCluster, Producer, type ProducerSettings } from '../../../client/index.ts';
+import { type Cluster, makeCluster, Producer, type ProducerSettings } from '../../../client/index.ts';
 import { Blob, type ChunkBatch, type EventBatch, type Value } from '../../../data/index.ts';
 import {
   type Batch,
@@ -20,7 +20,7 @@ import {
   type StageContext,
 } from '../../../sdk/index.ts';
 import { RecordBatchBuilder } from '../../../wire/records/index.ts';
-import { checkShared, propertiesOf, sharedArguments } from './arguments.ts';
+import { checkShared, settingsOf, sharedArguments } from './arguments.ts';
 
 interface OutgoingRecord {
   readonly topic: string;
@@ -155,10 +155,9 @@ class ClusterSink implements Sink {
 }
 
 function makeSink(context: StageContext, options: ReadonlyMap<string, Value> | undefined, recordOf: RecordOf): Sink {
-  const properties = propertiesOf(options);
-  const log = properties.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
+  const log = options?.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
   if (log) return new EmbeddedSink(context, log, recordOf);
-  const settings = clientSettings(context.io, properties);
+  const settings = settingsOf(context.io, options);
   return new ClusterSink(makeCluster(context.io, settings), settings.producer, recordOf);
 }
 

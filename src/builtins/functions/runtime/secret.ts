@@ -1,16 +1,7 @@
 /** `secret`. */
-import { defineErrors } from '../../../base/index.ts';
 import { Secret } from '../../../data/index.ts';
 import { defineFunction } from '../../../sdk/index.ts';
-
-export const secretErrors = defineErrors({
-  unknown: {
-    code: 'MR7601',
-    text: 'secret {name} is in no store',
-    exit: 1,
-    help: 'Set MILLRACE_SECRETS__{name} in the environment, or add it under `secrets` in millrace.yaml.',
-  },
-});
+import { secretErrors } from '../../secrets/errors.ts';
 
 export default defineFunction({
   name: 'secret',
