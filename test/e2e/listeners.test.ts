@@ -208,10 +208,10 @@ test('a token over the limit, and a Kerberos token without a handshake, are name
 
 test('a session ends when it is not renewed; renewed on the same connection it goes on', async t => {
   const server = await start(t);
-  const address = await server.listen({ protocol: 'SASL_PLAINTEXT', mechanisms: ['PLAIN'], sessionMaxMs: 400 });
+  const address = await server.listen({ protocol: 'SASL_PLAINTEXT', mechanisms: ['PLAIN'], sessionMaxMs: 2_000 });
   const client = await WireClient.connect(io.network, address);
   const first = await prove(client, 'PLAIN', 'alice', 'sécret');
-  assert.ok(first.sessionLifetimeMs > 0 && first.sessionLifetimeMs <= 400);
+  assert.ok(first.sessionLifetimeMs > 0 && first.sessionLifetimeMs <= 2_000);
   const again = await prove(client, 'PLAIN', 'alice', 'sécret');
   assert.ok(again.sessionLifetimeMs > 0);
   await metadata(client);
