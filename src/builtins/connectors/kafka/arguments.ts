@@ -103,7 +103,7 @@ function checkIam(
     found.push(problem('MR7213', message, places.ofKey('options', name)));
   }
   if (found.length > 0) return found;
-  const hint = 'remove `aws_iam` and reach the cluster over a plaintext or TLS listener';
+  const hint = 'remove `aws_iam` and reach the cluster over a listener with TLS, SCRAM or PLAIN';
   return [problem('MR7209', 'authentication with AWS IAM is not implemented in this version', whole, [], [hint])];
 }
 
