@@ -106,15 +106,23 @@ export const readLines = defineOperator({
   create: ({ skip_empty }, context) => new LineReader(context, skip_empty),
 });
 
-function lineOf(record: RecordValue): string {
-  const texts: string[] = [];
-  const add = (value: Value): void => {
-    if (value === null) return;
-    if (value instanceof RecordValue) for (const [, inner] of value.entries()) add(inner);
-    else texts.push(typeof value === 'string' ? value : printTql(value, { isCompact: true }));
+/** A scalar as it came in while nobody changed it, without the quotes and escapes of JSON; else the form of TQL. */
+function wordOf(value: Value, json: string | undefined): string {
+  if (typeof value === 'string') return value;
+  if (json === undefined) return printTql(value, { isCompact: true });
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json;
+}
+
+function lineOf(event: RecordValue): string {
+  const words: string[] = [];
+  const add = (record: RecordValue): void => {
+    for (const [name, value] of record.entries()) {
+      if (value instanceof RecordValue) add(value);
+      else if (value !== null) words.push(wordOf(value, record.textOf(name)));
+    }
   };
-  add(record);
-  return texts.join(' ');
+  add(event);
+  return words.join(' ');
 }
 
 export const writeLines = defineOperator({
