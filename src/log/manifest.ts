@@ -13,7 +13,7 @@
  * I1 a slot is replaced by writing `manifest.new`, syncing it, renaming it and syncing the directory.
  * I2 nothing in a file is acknowledged before a manifest with it is durable; a file is unlinked only after one without it.
  */
-import type { FileSystem } from '../base/index.ts';
+import { type FileSystem, systemCode } from '../base/index.ts';
 import { crc32c } from '../wire/records/index.ts';
 import { asBuffer, readInt64, writeInt64 } from './bytes.ts';
 
@@ -85,11 +85,21 @@ export function readManifest(
   for (const slot of [0, 1]) {
     const path = slotPath(directory, slot);
     if (!files.exists(path)) continue;
-    const candidate = decodeManifest(files.readFile(path));
+    const candidate = decodeManifest(readOrNothing(files, path));
     if (!candidate) damaged.push(path);
     else if (!manifest || candidate.generation > manifest.generation) manifest = candidate;
   }
   return { manifest, damaged };
+}
+
+/** What the disk refuses to read is as good as damaged. */
+export function readOrNothing(files: FileSystem, path: string): Uint8Array {
+  try {
+    return files.readFile(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return new Uint8Array(0);
+  }
 }
 
 function slotPath(directory: string, generation: number): string {

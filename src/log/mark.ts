@@ -13,6 +13,7 @@
 import type { File, FileSystem } from '../base/index.ts';
 import { crc32c } from '../wire/records/index.ts';
 import { asBuffer, readInt64, writeInt64 } from './bytes.ts';
+import { readOrNothing } from './manifest.ts';
 
 const MAGIC = 0x4d525345;
 const SLOT_BYTES = 20;
@@ -51,7 +52,7 @@ export class MarkWriter {
 export function readMark(files: FileSystem, directory: string): Mark | undefined {
   const path = pathOf(directory);
   if (!files.exists(path)) return undefined;
-  const content = asBuffer(files.readFile(path));
+  const content = asBuffer(readOrNothing(files, path));
   let mark: Mark | undefined;
   for (const at of [0, SLOT_DISTANCE]) {
     const slot = content.subarray(at, at + SLOT_BYTES);

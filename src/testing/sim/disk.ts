@@ -138,7 +138,9 @@ export class SimDisk implements FileSystem {
 
   readFile(path: string): Uint8Array {
     this.alive();
-    return Uint8Array.from(this.inode(path).content);
+    const { content, unreadable } = this.inode(path);
+    if (unreadable?.length) throw failure('EIO', 'input/output error');
+    return Uint8Array.from(content);
   }
 
   exists(path: string): boolean {
