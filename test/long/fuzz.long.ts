@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '../..');
-const ms = process.env['FUZZ_MS'] ?? '10000';
+const ms = process.env['FUZZ_MS'] ?? '3000';
 const seed = process.env['FUZZ_SEED'] ?? String(Math.floor(Math.random() * 2 ** 31));
 
 for (const file of globSync('src/**/*.fuzz.ts', { cwd: root }).sort()) {
