@@ -129,6 +129,12 @@ export const clientErrors = defineErrors({
     exit: 1,
     help: 'Retention was faster than the reader; raise retention or give the reader more room.',
   },
+  notForwarded: {
+    code: 'MR4223',
+    text: 'a record batch cannot be sent to {topic}/{partition} as it is: {reason}',
+    exit: 1,
+    help: 'Read its records and send them one by one.',
+  },
 });
 
 /** What can be done about answers that trying again does not help. */

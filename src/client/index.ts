@@ -21,6 +21,6 @@ export {
   SecurityAdmin,
 } from './security-admin.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
-export type { Acknowledge } from './producer/window.ts';
+export type { Acknowledge } from './producer/batch.ts';
 export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, isSecretProperty, makeCluster } from './properties.ts';
 export type { TopicPartition } from './topic-partition.ts';

@@ -93,7 +93,8 @@ export class Assignment implements TopicPartition {
     const { backoffMaxMs, backoffMs } = this.cluster.settings;
     const most = Math.min(backoffMaxMs, backoffMs * 2 ** this.failures++);
     this.retryAtMs = clock.monotonic() + most * (0.5 + random.float() / 2);
-    this.cluster.troubled(`reading ${this.name}`, error);
+    // A leader that has moved says so once; that is no trouble.
+    if (this.failures > 1) this.cluster.troubled(`reading ${this.name}`, error);
     this.cluster.forget(this.topic);
   }
 

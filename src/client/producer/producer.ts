@@ -3,6 +3,8 @@
  *
  *   append ─► open batch ─(full, or linger over)─► window (`window.ts`) ─► request (`sender.ts`) ─► acknowledged | given up
  *
+ * Records cost no object and no closure of their own here: a batch keeps the tags of its records, by the function to tell.
+ *
  * Invariants
  * I1 batches of a partition are acknowledged in the order of their records. Idempotence keeps that with five batches
  *    under way; without it one is.
@@ -10,11 +12,19 @@
  *    and both are reported.
  */
 import type { Io, Timer } from '../../base/index.ts';
-import { BatchHeader, type CodecName, RecordBatchBuilder, type RecordHeaders } from '../../wire/records/index.ts';
+import {
+  ATTRIBUTE,
+  BatchHeader,
+  type CodecName,
+  RecordBatchBuilder,
+  type RecordHeaders,
+} from '../../wire/records/index.ts';
 import type { Cluster, TopicInfo } from '../cluster.ts';
+import { clientErrors } from '../errors.ts';
 import { type Partitioner, partitioners } from '../partitioners.ts';
+import { type Acknowledge, type Acknowledgement, ProducedBatch } from './batch.ts';
 import { Sender } from './sender.ts';
-import { type Acknowledge, type Acknowledgement, PartitionWindow, ProducedBatch } from './window.ts';
+import { PartitionWindow } from './window.ts';
 
 export interface ProducerSettings {
   readonly acks: 0 | 1 | -1;
@@ -22,12 +32,16 @@ export interface ProducerSettings {
   readonly batchBytes: number;
   readonly codec: CodecName;
   readonly deliveryTimeoutMs: number;
+  /** How long the broker may wait for its replicas. */
+  readonly acknowledgeTimeoutMs: number;
   readonly memoryBytesMax: number;
   readonly isIdempotent: boolean;
   /** Batches of a partition under way at a time, 1 to 5. */
   readonly batchesUnderwayMax: number;
   readonly partitioner: keyof typeof partitioners;
   readonly canCreateTopics: boolean;
+  /** Told of records that are sent again. */
+  readonly onRetry?: (records: number) => void;
 }
 
 export const PRODUCER_DEFAULTS: ProducerSettings = {
@@ -36,6 +50,7 @@ export const PRODUCER_DEFAULTS: ProducerSettings = {
   batchBytes: 1_000_000,
   codec: 'none',
   deliveryTimeoutMs: 120_000,
+  acknowledgeTimeoutMs: 30_000,
   memoryBytesMax: 64 * 1024 * 1024,
   isIdempotent: true,
   batchesUnderwayMax: 5,
@@ -43,8 +58,10 @@ export const PRODUCER_DEFAULTS: ProducerSettings = {
   canCreateTopics: true,
 };
 
-/** Room of a new batch; it grows to what is needed. */
-const FIRST_BYTES = 65_536;
+/** Room of the first batch of a partition; later ones begin with what the last one took, and all grow. */
+const FIRST_BYTES = 4_096;
+/** Where the low byte of a batch's attributes stands. */
+const ATTRIBUTES_AT = 22;
 
 /** The open batch of a partition, in front of its window. */
 interface Gathering {
@@ -53,6 +70,8 @@ interface Gathering {
   acknowledgements: Acknowledgement[];
   heldBytes: number;
   bornMs: number;
+  /** What the last batch took. */
+  usualBytes: number;
   linger: Timer | undefined;
 }
 
@@ -65,7 +84,7 @@ export class Producer {
   private readonly partitioner: Partitioner;
   private readonly topics = new Map<string, TopicInfo>();
   private heldBytes = 0;
-  private openBatches = 0;
+  private openRecords = 0;
   private writable: (() => void)[] = [];
   private idle: (() => void)[] = [];
 
@@ -110,7 +129,8 @@ export class Producer {
     const count = this.topics.get(topic)?.leaders.length ?? 1;
     const gathering = this.gatheringOf(topic, partition ?? this.partitioner(key, count));
     const size = RecordBatchBuilder.estimate(key, value, headers);
-    if (gathering.builder && gathering.builder.sizeBytes + size > this.settings.batchBytes) this.seal(gathering);
+    const batchBytes = Math.min(this.settings.batchBytes, gathering.window.batchBytesMax);
+    if (gathering.builder && gathering.builder.sizeBytes + size > batchBytes) this.seal(gathering);
     const builder = gathering.builder ?? this.open(gathering);
     builder.append(record.timestampMs ?? this.io.clock.now(), key, value, headers);
     const last = gathering.acknowledgements[gathering.acknowledgements.length - 1];
@@ -118,8 +138,9 @@ export class Producer {
     else gathering.acknowledgements.push({ done, tags: [tag] });
     gathering.heldBytes += size;
     this.heldBytes += size;
-    if (builder.sizeBytes >= this.settings.batchBytes) this.seal(gathering);
-    return this.heldBytes < this.settings.memoryBytesMax;
+    this.openRecords++;
+    if (builder.sizeBytes >= batchBytes) this.seal(gathering);
+    return this.hasRoom;
   }
 
   /** Resolves when the record is acknowledged. */
@@ -130,25 +151,36 @@ export class Producer {
   }
 
   /**
-   * A finished batch as it is: producer id, epoch, sequence and checksum are written into `bytes`, nothing else is touched
-   * or copied. Resolves when it is acknowledged.
+   * A finished batch as it is, for a topic whose partitions are known: producer id, epoch, sequence and checksum are written
+   * into `bytes`, marks of the cluster that it comes from are taken off, nothing else is touched or copied. Resolves when it
+   * is acknowledged; the bytes are the producer's until then. Who sends many waits for `whenWritable` in between.
    */
   sendRecordBatch(topic: string, partition: number, bytes: Uint8Array): Promise<void> {
+    const header = new BatchHeader(bytes);
+    const reason = whyNotForwarded(header, bytes);
+    if (reason !== undefined) return Promise.reject(clientErrors.notForwarded({ topic, partition, reason }));
+    bytes[ATTRIBUTES_AT]! &= ~(ATTRIBUTE.transactional | ATTRIBUTE.logAppendTime);
     const gathering = this.gatheringOf(topic, partition);
     this.seal(gathering);
     return new Promise((resolve, reject) => {
       const done: Acknowledge = (_tags, error) => (error ? reject(error) : resolve());
-      this.openBatches++;
+      const { recordCount } = header;
+      this.openRecords += recordCount;
       this.heldBytes += bytes.length;
-      const { recordCount } = new BatchHeader(bytes);
       const born = this.io.clock.monotonic();
-      gathering.window.push(new ProducedBatch(bytes, recordCount, [{ done, tags: [0] }], born, bytes.length));
-      this.sender.wake(gathering.window);
+      this.sender.push(
+        gathering.window,
+        new ProducedBatch(bytes, recordCount, [{ done, tags: [0] }], born, bytes.length),
+      );
     });
   }
 
+  get hasRoom(): boolean {
+    return this.heldBytes < this.settings.memoryBytesMax;
+  }
+
   whenWritable(callback: () => void): void {
-    if (this.heldBytes < this.settings.memoryBytesMax) callback();
+    if (this.hasRoom) callback();
     else this.writable.push(callback);
   }
 
@@ -156,7 +188,7 @@ export class Producer {
   flush(): Promise<void> {
     for (const partitions of this.gatherings.values())
       for (const gathering of partitions) if (gathering) this.seal(gathering);
-    if (this.openBatches === 0) return Promise.resolve();
+    if (this.openRecords === 0) return Promise.resolve();
     return new Promise(resolve => this.idle.push(resolve));
   }
 
@@ -178,15 +210,19 @@ export class Producer {
       acknowledgements: [],
       heldBytes: 0,
       bornMs: 0,
+      usualBytes: FIRST_BYTES,
       linger: undefined,
     });
   }
 
   private open(gathering: Gathering): RecordBatchBuilder {
-    this.openBatches++;
-    gathering.builder = new RecordBatchBuilder(Math.min(this.settings.batchBytes, FIRST_BYTES));
+    const { window } = gathering;
+    gathering.builder = new RecordBatchBuilder(gathering.usualBytes);
     gathering.bornMs = this.io.clock.monotonic();
     gathering.linger = this.io.clock.after(this.settings.lingerMs, () => this.seal(gathering));
+    // The topic may have got more partitions meanwhile.
+    const info = this.cluster.known(window.topic);
+    if (info) this.topics.set(window.topic, info);
     return gathering.builder;
   }
 
@@ -198,16 +234,26 @@ export class Producer {
     gathering.builder = undefined;
     gathering.acknowledgements = [];
     gathering.heldBytes = 0;
+    gathering.usualBytes = Math.max(FIRST_BYTES, builder.sizeBytes);
     const bytes = builder.finish({ codec: this.settings.codec, isSealed: false });
-    window.push(new ProducedBatch(bytes, builder.recordCount, acknowledgements, bornMs, heldBytes));
-    this.sender.wake(window);
+    this.sender.push(window, new ProducedBatch(bytes, builder.recordCount, acknowledgements, bornMs, heldBytes));
   }
 
   private settle(batch: ProducedBatch, error: Error | undefined): void {
-    this.openBatches--;
+    this.openRecords -= batch.recordCount;
     this.heldBytes -= batch.heldBytes;
     for (const { done, tags } of batch.acknowledgements) done(tags, error);
-    if (this.heldBytes < this.settings.memoryBytesMax) for (const wake of this.writable.splice(0)) wake();
-    if (this.openBatches === 0) for (const wake of this.idle.splice(0)) wake();
+    if (this.hasRoom) for (const wake of this.writable.splice(0)) wake();
+    if (this.openRecords === 0) for (const wake of this.idle.splice(0)) wake();
   }
+}
+
+/** What no broker takes from a producer. */
+function whyNotForwarded(header: BatchHeader, bytes: Uint8Array): string | undefined {
+  if (bytes.length <= ATTRIBUTES_AT || header.magic !== 2) return 'it is not of message format 2';
+  if (!header.fits() || header.sizeBytes !== bytes.length) return 'it is not one whole batch';
+  if (header.isControl) return 'it is a control batch';
+  if (header.recordCount < 1) return 'it holds no record';
+  if (header.lastOffsetDelta !== header.recordCount - 1) return 'compaction has left gaps in it';
+  return undefined;
 }

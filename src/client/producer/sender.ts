@@ -6,41 +6,50 @@
  * I1 a window is in the list of at most one node, the leader that the metadata named when it became ready.
  * I2 every batch that a request carried is answered to its window once, whatever becomes of the request.
  */
-import { type Io, MillraceError } from '../../base/index.ts';
+import type { Io } from '../../base/index.ts';
 import {
   apis,
   errorCode,
+  type ErrorName,
   errorName,
   isRetriable,
   type ProduceRequestInput,
   type ProduceResponse,
 } from '../../wire/index.ts';
 import type { Cluster } from '../cluster.ts';
-import { clientErrors } from '../errors.ts';
-import type { Failure, Identity, PartitionWindow, ProducedBatch } from './window.ts';
+import { brokerError, canPass, clientErrors } from '../errors.ts';
+import type { Failure, Identity, ProducedBatch } from './batch.ts';
+import type { PartitionWindow } from './window.ts';
 
 export interface SenderSettings {
   readonly acks: 0 | 1 | -1;
   readonly deliveryTimeoutMs: number;
+  readonly acknowledgeTimeoutMs: number;
   readonly isIdempotent: boolean;
   readonly canCreateTopics: boolean;
   readonly requestBytesMax: number;
+  readonly onRetry?: (records: number) => void;
 }
 
-/** How long the broker may wait for its replicas. */
-const ACKNOWLEDGE_TIMEOUT_MS = 30_000;
 /** Requests of a node under way; more do not help, and a broker remembers five batches of a producer's partition. */
 const REQUESTS_MAX = 5;
-const SEQUENCE_ERRORS: ReadonlySet<number> = new Set(
-  (['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH'] as const).map(errorCode),
-);
+/** How often a batch is looked at whose time is over while it is under way. */
+const CHECK_MS = 500;
+/** How much longer than its replicas a broker may take to answer. */
+const GRACE_MS = 5_000;
+/** What is dealt with in other ways than by trying again or giving up. */
+const KINDS: Partial<Readonly<Record<ErrorName, Failure['kind']>>> = {
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 'sequence',
+  UNKNOWN_PRODUCER_ID: 'sequence',
+  INVALID_PRODUCER_EPOCH: 'epoch',
+  MESSAGE_TOO_LARGE: 'too large',
+  RECORD_LIST_TOO_LARGE: 'too large',
+};
 
 interface Node {
   readonly id: number;
   readonly ready: Set<PartitionWindow>;
   requests: number;
-  /** The broker asked for a pause. */
-  isThrottled: boolean;
 }
 
 interface Carried {
@@ -55,6 +64,8 @@ export class Sender {
   private readonly settings: SenderSettings;
   private readonly nodes = new Map<number, Node>();
   private readonly resolving = new Set<PartitionWindow>();
+  /** Windows with batches, whose time is watched. */
+  private readonly watched = new Set<PartitionWindow>();
   private awake = new Set<PartitionWindow>();
   private identity: Promise<Identity> | undefined;
 
@@ -62,6 +73,14 @@ export class Sender {
     this.io = cluster.io;
     this.cluster = cluster;
     this.settings = settings;
+  }
+
+  push(window: PartitionWindow, batch: ProducedBatch): void {
+    window.push(batch);
+    this.wake(window);
+    if (this.watched.has(window)) return;
+    this.watched.add(window);
+    this.watch(window, batch.bornMs);
   }
 
   /** The window may have something to send. What wakes in one turn of the event loop travels together. */
@@ -100,7 +119,8 @@ export class Sender {
       const topic = await this.cluster.topic(window.topic, this.settings.canCreateTopics);
       if ((topic.leaders[window.partition] ?? -1) < 0) {
         this.cluster.forget(window.topic);
-        failure = { kind: 'again', error: new Error('LEADER_NOT_AVAILABLE') };
+        const what = `to ${window.topic}/${window.partition}`;
+        failure = { kind: 'again', error: clientErrors.notReady({ api: 'Produce', what, error: 'no leader' }) };
       } else if (this.isSequenced) window.identity ??= await this.sharedIdentity(window);
     } catch (error) {
       failure = failureOf(error);
@@ -112,8 +132,8 @@ export class Sender {
 
   /** One identity for all windows, until one of them has to renew its own. */
   private sharedIdentity(window: PartitionWindow): Promise<Identity> {
-    if (this.identity && !window.wasRenewed) return this.identity;
-    window.wasRenewed = false;
+    if (this.identity && !window.needsNewId) return this.identity;
+    window.needsNewId = false;
     const made = this.newIdentity();
     this.identity = made;
     made.catch(() => {
@@ -123,28 +143,23 @@ export class Sender {
   }
 
   private async newIdentity(): Promise<Identity> {
-    const connection = await this.cluster.any();
-    const answer = await connection.request(apis.initProducerId, {
-      transactionalId: null,
-      transactionTimeoutMs: 60_000,
-    });
-    const { errorCode: code } = answer;
-    if (isRetriable(code)) throw new Error(`InitProducerId: ${errorName(code)}`);
-    if (code !== 0) throw clientErrors.brokerError({ api: 'InitProducerId', what: '', error: errorName(code) });
-    return { id: answer.producerId, epoch: answer.producerEpoch };
+    const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
+    const { errorCode: code, producerEpoch, producerId } = await this.cluster.ask(apis.initProducerId, request);
+    if (code !== 0) throw brokerError('InitProducerId', 'for an idempotent producer', code);
+    return { id: producerId, epoch: producerEpoch };
   }
 
   private nodeOf(id: number): Node {
     let node = this.nodes.get(id);
     if (!node) {
-      node = { id, ready: new Set(), requests: 0, isThrottled: false };
+      node = { id, ready: new Set(), requests: 0 };
       this.nodes.set(id, node);
     }
     return node;
   }
 
   private fill(node: Node): void {
-    while (node.ready.size > 0 && node.requests < REQUESTS_MAX && !node.isThrottled) {
+    while (node.ready.size > 0 && node.requests < REQUESTS_MAX) {
       const carried = this.collect(node);
       if (carried.length > 0) void this.send(node, carried);
     }
@@ -171,10 +186,11 @@ export class Sender {
     let judge: (entry: Carried) => Failure | undefined;
     try {
       const isSilent = this.settings.acks === 0;
+      const { requestTimeoutMs } = this.cluster.settings;
+      const timeoutMs = Math.max(requestTimeoutMs, this.settings.acknowledgeTimeoutMs + GRACE_MS);
       const connection = await this.cluster.node(node.id);
-      const answer = await connection.request(apis.produce, this.requestOf(carried), { isSilent });
+      const answer = await connection.request(apis.produce, this.requestOf(carried), { isSilent, timeoutMs });
       judge = isSilent ? () => undefined : judgeBy(answer, id => this.cluster.topicName(id));
-      if (!isSilent && answer.throttleTimeMs > 0) this.throttle(node, answer.throttleTimeMs);
     } catch (error) {
       const failure = failureOf(error);
       judge = () => failure;
@@ -195,7 +211,7 @@ export class Sender {
     }
     return {
       acks: this.settings.acks,
-      timeoutMs: ACKNOWLEDGE_TIMEOUT_MS,
+      timeoutMs: this.settings.acknowledgeTimeoutMs,
       topicData: Array.from(topics, ([name, partitionData]) => ({
         name,
         topicId: this.cluster.topicId(name),
@@ -205,24 +221,20 @@ export class Sender {
   }
 
   private answered({ batch, window }: Carried, failure: Failure | undefined): void {
-    if (failure) this.cluster.forget(window.topic);
+    const what = `producing to ${window.topic}/${window.partition}`;
+    if (failure) {
+      this.cluster.forget(window.topic);
+      if (window.failedTries > 0) this.cluster.troubled(what, failure.error);
+    } else this.cluster.calmed(what);
     if (window.answered(batch, failure)) this.retry(window);
     else this.wake(window);
   }
 
   /** Nothing of the window is under way, and something failed. */
   private retry(window: PartitionWindow): void {
-    const { deliveryTimeoutMs } = this.settings;
-    const late = (batch: ProducedBatch, reason: string): Error =>
-      clientErrors.deliveryTimeout({
-        records: batch.recordCount,
-        topic: window.topic,
-        partition: window.partition,
-        ms: deliveryTimeoutMs,
-        reason,
-      });
-    if (!window.recover(this.io.clock.monotonic() - deliveryTimeoutMs, late)) return;
+    if (!window.recover(this.deadlineMs, (batch, reason) => this.late(window, batch, reason))) return;
     this.retries++;
+    this.settings.onRetry?.(window.waitingRecords);
     window.isPaused = true;
     void this.cluster.backoff(Math.max(0, window.failedTries - 1)).then(() => {
       window.isPaused = false;
@@ -230,12 +242,26 @@ export class Sender {
     });
   }
 
-  private throttle(node: Node, ms: number): void {
-    node.isThrottled = true;
-    this.io.clock.after(ms, () => {
-      node.isThrottled = false;
-      this.fill(node);
-    });
+  /** Batches born before are given up. */
+  private get deadlineMs(): number {
+    return this.io.clock.monotonic() - this.settings.deliveryTimeoutMs;
+  }
+
+  private late({ partition, topic }: PartitionWindow, { recordCount }: ProducedBatch, reason: string): Error {
+    const { deliveryTimeoutMs: ms } = this.settings;
+    return clientErrors.deliveryTimeout({ records: recordCount, topic, partition, ms, reason });
+  }
+
+  /** Also gives up what could not even be tried in its time; what is under way is judged by its answer. */
+  private watch(window: PartitionWindow, bornMs: number): void {
+    const leftMs = Math.max(1, bornMs - this.deadlineMs);
+    const check = (): void => {
+      if (window.isIdle) window.giveUp(this.deadlineMs, batch => this.late(window, batch, window.lastReason));
+      const oldest = window.oldestMs;
+      if (oldest === undefined) this.watched.delete(window);
+      else this.watch(window, Math.max(oldest, this.deadlineMs + CHECK_MS));
+    };
+    this.io.clock.after(leftMs, check, { background: true });
   }
 }
 
@@ -252,17 +278,15 @@ function judgeBy(
   return ({ window }) => {
     const code = codes.get(`${window.topic}\n${window.partition}`);
     if (code === 0 || code === errorCode('DUPLICATE_SEQUENCE_NUMBER')) return undefined;
-    if (code === undefined) return { kind: 'again', error: new Error('the answer leaves the partition out') };
     const what = `to ${window.topic}/${window.partition}`;
-    const error = clientErrors.brokerError({ api: 'Produce', what, error: errorName(code) });
-    if (SEQUENCE_ERRORS.has(code)) return { kind: 'sequence', error };
-    return { kind: isRetriable(code) ? 'again' : 'fatal', error };
+    if (code === undefined) {
+      return { kind: 'again', error: clientErrors.notReady({ api: 'Produce', what, error: 'left out of the answer' }) };
+    }
+    const kind = KINDS[errorName(code)] ?? (isRetriable(code) ? 'again' : 'fatal');
+    return { kind, error: brokerError('Produce', what, code) };
   };
 }
 
-/** Lost connections, deadlines, missing leaders and topics pass; anything else would fail for ever. */
 function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) throw error;
-  const canPass = !(error instanceof MillraceError) || error.retry !== 'no';
-  return { kind: canPass ? 'again' : 'fatal', error };
+  return { kind: canPass(error) ? 'again' : 'fatal', error: error instanceof Error ? error : new Error(String(error)) };
 }

@@ -2,27 +2,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Failure, type Identity, PartitionWindow, ProducedBatch } from './window.ts';
-import { RecordBatchBuilder } from '../../wire/records/index.ts';
+import { BatchHeader, RecordBatchBuilder, RecordCursor } from '../../wire/records/index.ts';
+import { type Acknowledgement, type Failure, type Identity, ProducedBatch, SEQUENCES } from './batch.ts';
+import { PartitionWindow } from './window.ts';
 
 const REMEMBERED = 5;
+
+interface Known {
+  readonly epoch: number;
+  readonly next: number;
+  readonly last: readonly { readonly sequence: number; readonly count: number }[];
+}
 
 /** What a broker keeps of a partition's producers: enough to take, to know again, and to refuse. */
 class ModelPartition {
   readonly log: number[] = [];
   /** As brokers before 2.5 do. */
   mustBeginAtZero = false;
-  private readonly producers = new Map<number, { next: number; last: { sequence: number; count: number }[] }>();
+  private readonly producers = new Map<number, Known>();
 
-  produce(identity: Identity, batch: ProducedBatch, number: number): 'taken' | 'duplicate' | 'sequence' {
+  produce(identity: Identity, batch: ProducedBatch, number: number): 'taken' | 'duplicate' | 'sequence' | 'epoch' {
     const { recordCount: count, sequence } = batch;
-    // As Kafka: any first sequence of a producer that is not known.
-    const state = this.producers.get(identity.id) ?? { next: this.mustBeginAtZero ? 0 : sequence, last: [] };
+    const { epoch, id } = identity;
+    // As Kafka: any first sequence of a producer that is not known, but zero for a new epoch of one that is.
+    const known = this.producers.get(id) ?? { epoch, next: this.mustBeginAtZero ? 0 : sequence, last: [] };
+    if (epoch < known.epoch) return 'epoch';
+    const state = epoch > known.epoch ? { epoch, next: 0, last: [] } : known;
     if (state.last.some(entry => entry.sequence === sequence && entry.count === count)) return 'duplicate';
     if (sequence !== state.next) return 'sequence';
-    state.next = sequence + count;
-    state.last = [...state.last, { sequence, count }].slice(-REMEMBERED);
-    this.producers.set(identity.id, state);
+    const last = [...state.last, { sequence, count }].slice(-REMEMBERED);
+    this.producers.set(id, { epoch, next: (sequence + count) % SEQUENCES, last });
     this.log.push(number);
     return 'taken';
   }
@@ -74,7 +83,7 @@ test('every batch is in the log once and in order, whatever is lost on the way',
         let failure: Failure | undefined = fault === 'none' ? undefined : again;
         if (fault === 'none' || fault === 'answer') {
           const taken = partition.produce(window.identity, batch, numbers.get(batch)!);
-          if (taken === 'sequence') failure = { kind: 'sequence', error: new Error('sequence') };
+          if (taken === 'sequence' || taken === 'epoch') failure = { kind: taken, error: new Error(taken) };
         }
         underway.push({ batch, failure });
         return true;
@@ -102,21 +111,20 @@ test('every batch is in the log once and in order, whatever is lost on the way',
   );
 });
 
-test('a broker that lost the producer’s state gets a new identity, and everything behind it in order', () => {
+test('a broker that lost the producer’s state gets the next epoch, and everything behind it in order', () => {
   const partition = new ModelPartition();
   partition.mustBeginAtZero = true;
   const order: number[] = [];
   const numbers = new Map<ProducedBatch, number>();
   const window = new PartitionWindow('t', 0, 5, batch => order.push(numbers.get(batch)!));
-  let identities = 0;
   const round = (): void => {
-    window.identity ??= { id: ++identities, epoch: 0 };
+    window.identity ??= { id: 1, epoch: 0 };
     const sent: ProducedBatch[] = [];
     for (let batch = window.next(); batch; batch = window.next()) sent.push(batch);
     for (const batch of sent) {
       const result = partition.produce(window.identity, batch, numbers.get(batch)!);
       const failure: Failure | undefined =
-        result === 'sequence' ? { kind: 'sequence', error: new Error('sequence') } : undefined;
+        result === 'sequence' || result === 'epoch' ? { kind: result, error: new Error(result) } : undefined;
       if (window.answered(batch, failure)) window.recover(-1, late);
     }
   };
@@ -130,7 +138,114 @@ test('a broker that lost the producer’s state gets a new identity, and everyth
   for (let i = 0; i < 10 && !window.isEmpty; i++) round();
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6]);
   assert.deepEqual(partition.log, order);
-  assert.equal(identities, 2);
+  assert.deepEqual(window.identity, { id: 1, epoch: 1 });
+});
+
+test('a copy of an old try that arrives late is refused: the epoch went on', () => {
+  const partition = new ModelPartition();
+  const window = new PartitionWindow('t', 0, 5, () => undefined);
+  window.identity = { id: 1, epoch: 0 };
+  const [first, lost, last] = [batchOf(1, 100), batchOf(1, 10), batchOf(1, 100)];
+  window.push(first!);
+  assert.equal(partition.produce(window.identity, window.next()!, 0), 'taken');
+  window.answered(first!, undefined);
+  // Both are held back by the network; the client gives one up and sends the other again.
+  for (const batch of [lost!, last!]) window.push(batch);
+  const copies = [window.next()!, window.next()!].map(({ recordCount, sequence }) => ({ recordCount, sequence }));
+  const before = window.identity;
+  window.answered(lost!, again);
+  assert.ok(window.answered(last!, again));
+  window.recover(50, late);
+  const refused = partition.produce(window.identity, window.next()!, 2);
+  assert.equal(refused, 'sequence');
+  window.answered(last!, { kind: 'sequence', error: new Error('gap') });
+  window.recover(50, late);
+  assert.equal(partition.produce(window.identity, window.next()!, 2), 'taken');
+  for (const copy of copies) assert.equal(partition.produce(before, copy as ProducedBatch, 9), 'epoch');
+  assert.deepEqual(partition.log, [0, 2]);
+});
+
+test('another id is taken when epochs are used up, or a newer producer has ours', () => {
+  for (const [epoch, kind] of [
+    [32_767, 'sequence'],
+    [5, 'epoch'],
+  ] as const) {
+    const window = new PartitionWindow('t', 0, 5, () => undefined);
+    window.identity = { id: 1, epoch };
+    window.push(batchOf(1, 100));
+    window.answered(window.next()!, { kind, error: new Error(kind) });
+    window.recover(-1, late);
+    assert.equal(window.identity, undefined);
+    assert.ok(window.needsNewId);
+  }
+});
+
+test('sequence numbers go on at zero behind the largest', () => {
+  const window = new PartitionWindow('t', 0, 5, () => undefined);
+  window.identity = { id: 1, epoch: 0 };
+  const counts = [SEQUENCES - 4, 2, 3, 2];
+  const sequences = counts.map(count => {
+    const batch = new ProducedBatch(batchOf(1).bytes, count, [], 0, 1);
+    window.push(batch);
+    window.next();
+    window.answered(batch, undefined);
+    return batch.sequence;
+  });
+  // The third begins at the last but one and goes on with 0.
+  assert.deepEqual(sequences, [0, SEQUENCES - 4, SEQUENCES - 2, 1]);
+  const last = new ProducedBatch(batchOf(3).bytes, 3, [], 0, 1);
+  last.sequence = SEQUENCES - 2;
+  last.seal({ id: 9, epoch: 1 });
+  const header = new BatchHeader(last.bytes);
+  assert.deepEqual([header.baseSequence, header.producerId, header.producerEpoch], [2 ** 31 - 2, 9, 1]);
+});
+
+/** A batch of numbered records: numbers below `change` were given with one function, the others with another. */
+function toldBatch(records: number, change: number, told: string[]): ProducedBatch {
+  const builder = new RecordBatchBuilder();
+  for (let i = 0; i < records; i++) builder.append(i, null, Buffer.from(`${i}`), [['h', Buffer.from(`${i}`)]]);
+  const tags = Array.from({ length: records }, (_, i) => i);
+  const tell = (name: string): Acknowledgement['done'] => {
+    return (list, error) => void told.push(`${name}:${list.join('+')}${error ? '!' : ''}`);
+  };
+  const acknowledgements = [
+    { done: tell('a'), tags: tags.slice(0, change) },
+    { done: tell('b'), tags: tags.slice(change) },
+  ];
+  return new ProducedBatch(builder.finish({ codec: 'gzip', isSealed: false }), records, acknowledgements, 0, 100);
+}
+
+test('a batch that is too large for its topic goes in halves, with the sequences it had; a single record is given up', () => {
+  const told: string[] = [];
+  const settle = (batch: ProducedBatch, error: Error | undefined): void => {
+    for (const { done, tags } of batch.acknowledgements) done(tags, error);
+  };
+  const window = new PartitionWindow('t', 0, 5, settle);
+  window.identity = { id: 1, epoch: 0 };
+  window.push(toldBatch(5, 3, told));
+  window.push(toldBatch(1, 1, told));
+  const sent: string[] = [];
+  const log: string[] = [];
+  for (let i = 0; i < 20 && !window.isEmpty; i++) {
+    const batch = window.next()!;
+    const cursor = new RecordCursor().open(batch.bytes);
+    const values: string[] = [];
+    while (cursor.advance()) {
+      values.push(Buffer.from(cursor.value!).toString());
+      assert.deepEqual(cursor.headers(), [['h', Buffer.from(values.at(-1)!)]]);
+      assert.equal(cursor.timestamp, Number(values.at(-1)));
+    }
+    sent.push(`${batch.sequence}:${values.join('+')}`);
+    // Two records at most, and never record 4.
+    const isTooLarge = batch.recordCount > 2 || values.includes('4');
+    if (!isTooLarge) log.push(...values);
+    if (window.answered(batch, isTooLarge ? { kind: 'too large', error: new Error('too large') } : undefined))
+      window.recover(-1, late);
+  }
+  assert.deepEqual(sent, ['0:0+1+2+3+4', '0:0+1+2', '0:0+1', '2:2', '3:3+4', '3:3', '4:4', '5:0']);
+  assert.deepEqual(log, ['0', '1', '2', '3', '0']);
+  assert.deepEqual(told, ['a:0+1', 'a:2', 'b:3', 'b:4!', 'a:0', 'b:']);
+  assert.ok(window.batchBytesMax < 100);
 });
 
 test('a fatal answer fails its batch alone; a batch past its time is given up with the reason', () => {

@@ -10,11 +10,12 @@
  * that it had (go-back-N). Only the oldest failed batch is judged: what failed behind it mostly failed because of it.
  *
  * A batch whose sequence the broker refuses although it is the oldest and nothing else is under way was never taken, nor
- * was anything behind it: the partition then takes a new producer identity and counts from zero (KIP-360 does it by epoch).
- * This also closes the gap that a batch leaves that was given up.
+ * was anything behind it: the producer then raises its epoch for this partition and counts from zero (KIP-360). The epoch,
+ * not another id: copies of old tries that the network still holds back are then refused, should they arrive. This also
+ * closes the gap that a batch leaves that was given up.
  *
  * Invariants
- * I1 batches are settled in the order in which they were pushed, each once.
+ * I1 batches are settled in the order in which they were pushed, each once; one that was too large as two in its place.
  * I2 a batch keeps identity and sequence over all its tries, unless the identity was renewed as above.
  * I3 at most `size` batches lie between the oldest unsettled and the newest sent, so that the broker still knows the oldest
  *    when it comes again; nothing is sent while a failure waits for the other answers.
@@ -23,65 +24,9 @@
  *    learned of the topic, say), and the first would come behind it.
  */
 import { assert } from '../../base/index.ts';
-import { BatchHeader } from '../../wire/records/index.ts';
+import { type Failure, type Identity, type ProducedBatch, SEQUENCES } from './batch.ts';
 
-/** Told once for a run of records that were given with it: the tags they were given, and why they failed if they did. */
-export type Acknowledge = (tags: readonly number[], error: Error | undefined) => void;
-
-export interface Acknowledgement {
-  readonly done: Acknowledge;
-  readonly tags: number[];
-}
-
-export class ProducedBatch {
-  readonly bytes: Uint8Array;
-  readonly recordCount: number;
-  readonly acknowledgements: readonly Acknowledgement[];
-  readonly bornMs: number;
-  /** What the batch counts for in the producer's memory. */
-  readonly heldBytes: number;
-  /** First sequence number under the window's identity; -1 before the first try. */
-  sequence = -1;
-  state: 'waiting' | 'underway' | 'acknowledged' | 'failed' = 'waiting';
-  failure: Failure | undefined;
-  private sealedSequence: number | undefined;
-  private sealedBy: Identity | undefined;
-
-  constructor(
-    bytes: Uint8Array,
-    recordCount: number,
-    acknowledgements: readonly Acknowledgement[],
-    bornMs: number,
-    heldBytes: number,
-  ) {
-    this.bytes = bytes;
-    this.recordCount = recordCount;
-    this.acknowledgements = acknowledgements;
-    this.bornMs = bornMs;
-    this.heldBytes = heldBytes;
-  }
-
-  /** Writes producer and sequence into the bytes, and their checksum; once for all tries that do not change them. */
-  seal(identity: Identity | undefined): void {
-    if (this.sealedSequence === this.sequence && this.sealedBy === identity) return;
-    this.sealedSequence = this.sequence;
-    this.sealedBy = identity;
-    new BatchHeader(this.bytes).setProducer(identity?.id ?? -1, identity?.epoch ?? -1, this.sequence);
-  }
-}
-
-/** `again`: worth another try. `sequence`: the broker refused the sequence number. `fatal`: no try will help. */
-export interface Failure {
-  readonly kind: 'again' | 'sequence' | 'fatal';
-  readonly error: Error;
-}
-
-export interface Identity {
-  readonly id: number;
-  readonly epoch: number;
-}
-
-const SEQUENCES = 2 ** 31;
+const EPOCH_MAX = 32_767;
 
 export class PartitionWindow {
   readonly topic: string;
@@ -91,10 +36,14 @@ export class PartitionWindow {
   private taken: Identity | undefined;
   /** Tries of the oldest batch so far that failed. */
   failedTries = 0;
-  /** The identity that it had was given up. */
-  wasRenewed = false;
+  /** The identity that it had was given up, and an epoch more does not help. */
+  needsNewId = false;
   /** True while it waits before the next try. */
   isPaused = false;
+  /** Batches larger than that were refused. */
+  batchBytesMax: number = Number.POSITIVE_INFINITY;
+  /** Why the last try failed. */
+  lastReason = 'not sent yet';
   private readonly size: number;
   private readonly settle: (batch: ProducedBatch, error: Error | undefined) => void;
   private readonly batches: ProducedBatch[] = [];
@@ -116,6 +65,19 @@ export class PartitionWindow {
 
   get isEmpty(): boolean {
     return this.batches.length === 0;
+  }
+
+  /** When the oldest batch was born; undefined for none. */
+  get oldestMs(): number | undefined {
+    return this.batches[0]?.bornMs;
+  }
+
+  get waitingRecords(): number {
+    return this.batches.reduce((sum, { recordCount, state }) => sum + (state === 'waiting' ? recordCount : 0), 0);
+  }
+
+  get isIdle(): boolean {
+    return this.underway === 0;
   }
 
   push(batch: ProducedBatch): void {
@@ -172,9 +134,24 @@ export class PartitionWindow {
     this.hasFailed = false;
     const oldest = this.batches[0];
     const failure = oldest?.failure;
-    if (failure?.kind === 'fatal') this.drop(failure.error);
-    if (failure?.kind === 'sequence') this.renew();
-    this.giveUp(deadlineMs, batch => late(batch, failure?.error.message ?? 'not sent yet'));
+    if (failure) this.lastReason = failure.error.message;
+    switch (failure?.kind) {
+      case 'fatal':
+        this.drop(failure.error);
+        break;
+      case 'too large':
+        this.halve(oldest!, failure.error);
+        break;
+      case 'sequence':
+        this.renew(true);
+        break;
+      case 'epoch':
+        this.renew(false);
+        break;
+      case 'again':
+      case undefined:
+    }
+    this.giveUp(deadlineMs, batch => late(batch, this.lastReason));
     for (const batch of this.batches) {
       if (batch.state === 'failed') batch.state = 'waiting';
       batch.failure = undefined;
@@ -194,12 +171,24 @@ export class PartitionWindow {
     }
   }
 
-  /** A new identity and sequences from zero, for everything that is not acknowledged. */
-  private renew(): void {
-    this.identity = undefined;
-    this.wasRenewed = true;
+  /** Sequences from zero for everything that is not acknowledged, under the next epoch or another id. */
+  private renew(mayKeepId: boolean): void {
+    const { identity } = this;
+    const isKept = mayKeepId && identity !== undefined && identity.epoch < EPOCH_MAX;
+    this.identity = isKept ? { id: identity.id, epoch: identity.epoch + 1 } : undefined;
+    this.needsNewId = !isKept;
     this.nextSequence = 0;
     for (const batch of this.batches) if (batch.state !== 'acknowledged') batch.sequence = -1;
+  }
+
+  private halve(batch: ProducedBatch, error: Error): void {
+    const halves = batch.split();
+    if (!halves) {
+      this.drop(error);
+      return;
+    }
+    this.batchBytesMax = Math.min(this.batchBytesMax, Math.ceil(batch.heldBytes / 2));
+    this.batches.splice(0, 1, ...halves);
   }
 
   private drop(error: Error): void {

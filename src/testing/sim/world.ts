@@ -73,6 +73,8 @@ export class World {
 
   /** Lets the world go on until the time, or until nothing is left to happen. `each` is called after every turn. */
   async run(until: number, each: () => void = () => undefined): Promise<void> {
+    // What the caller has just begun comes first.
+    await settled();
     while (await this.turn(until)) each();
     this.time = Math.max(this.time, until);
   }
