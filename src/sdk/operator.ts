@@ -43,6 +43,8 @@ export interface OperatorDefinition {
   readonly args: Arguments;
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
+  /** Of a source of events: the operator that gives the same rows as bytes, for a reader right behind it. */
+  readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
   /** Checks constants once they are known; called by `check` (where literal) and again at the start. */
   readonly validate?: (args: never, places: ArgumentPlaces) => readonly Diagnostic[];
@@ -68,6 +70,7 @@ interface TypedOperator<A extends Arguments> {
   readonly args: A;
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
+  readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
   /** Only arguments whose values are known are present. */
   readonly validate?: (args: Partial<ArgumentsOf<A>>, places: ArgumentPlaces) => readonly Diagnostic[];

@@ -96,7 +96,9 @@ class Lowering {
         this.report('sinkNotLast', last.span, { operator: last.name });
         this.broken.add(last);
       }
-      for (const stage of this.statement(statement, `${prefix}${++number}`, lets, edge)) {
+      if (edge === 'events' && statement.kind === 'operator') this.giveBytes(stages, statement.name);
+      const flow = this.outputOf(stages, input);
+      for (const stage of this.statement(statement, `${prefix}${++number}`, lets, flow)) {
         if (stage.node.kind === 'let') lets.set(stage.node.name, stage.node.value);
         stages.push(stage);
       }
@@ -107,6 +109,25 @@ class Lowering {
   private outputOf(chain: Chain, input: Flow): Flow {
     const last = chain.findLast(({ node }) => node.kind !== 'let');
     return last ? (this.broken.has(last) ? undefined : last.output) : input;
+  }
+
+  /**
+   * `from_kafka "t" | read_ndjson`: a reader of bytes right behind a source of events gets what the events are made of, each
+   * by itself, where the source has a form that gives it and takes the same arguments.
+   */
+  private giveBytes(stages: Stage[], reader: string): void {
+    const takesBytes = this.operatorOf(reader)?.input.every(kind => kind === 'bytes') === true;
+    const at = stages.findLastIndex(({ node }) => node.kind !== 'let');
+    const stage = stages[at];
+    if (!takesBytes || stage?.node.kind !== 'source') return;
+    const { args, definition } = stage.node;
+    const bytes = definition.bytesForm === undefined ? undefined : this.operatorOf(definition.bytesForm);
+    if (!bytes || Object.keys(args).some(name => !(name in bytes.args))) return;
+    stages[at] = { ...stage, output: 'bytes', node: { kind: 'source', definition: bytes, args } };
+  }
+
+  private operatorOf(name: string): OperatorDefinition | undefined {
+    return this.registry.operators.get(name) ?? this.registry.operators.get(name.replaceAll('::', '_'));
   }
 
   /** What stands for a statement that is wrong. */
@@ -229,7 +250,7 @@ class Lowering {
     edge: Flow,
   ): readonly Stage[] {
     const { name, nameSpan } = statement;
-    const definition = this.registry.operators.get(name) ?? this.registry.operators.get(name.replaceAll('::', '_'));
+    const definition = this.operatorOf(name);
     if (!definition) {
       this.reportUnknown(name, nameSpan);
       return this.standIn(id, nameSpan);

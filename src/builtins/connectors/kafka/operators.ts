@@ -135,6 +135,7 @@ export const fromKafka = defineOperator({
   summary: 'Reads a Kafka topic: each record becomes an event with the field `message`.',
   input: ['void'],
   output: 'events',
+  bytesForm: 'load_kafka',
   args: {
     topic: topicArgument,
     group_id: s.string('The consumer group; the same as `options."group.id"`.').optional(),
