@@ -19,6 +19,7 @@ import {
   type Assignment,
   type AssignmentTarget,
   type Chain,
+  childrenOf,
   type EdgeKind,
   type Expr,
   type FieldExpr,
@@ -37,6 +38,7 @@ import type { Argument, Expression, Pipeline, Statement } from './ast.ts';
 import { literalValue } from './constants.ts';
 import { diagnose, type TextName } from './errors.ts';
 import { type ExpressionContext, isUnknown, lowerExpression, pathOf, unknown } from './expressions.ts';
+import { type DeclaredArguments, declaredArguments } from './front-matter.ts';
 import { lowerMatch } from './match.ts';
 import { parse } from './parser.ts';
 import { PLANNED_OPERATORS } from './planned.ts';
@@ -54,7 +56,8 @@ export function compileTql(
 ): { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } {
   const program = parse(source);
   const lowering = new Lowering(registry, source.text);
-  let chain = lowering.pipeline(program.pipeline, '', new Map(), 'void');
+  const declared = program.frontMatter && declaredArguments(source.text, program.frontMatter);
+  let chain = lowering.pipeline(program.pipeline, '', lowering.bound(declared), declared ? undefined : 'void');
   if (options.hasImplicitEnds) chain = lowering.closeEnds(chain);
   else lowering.expectClosed(chain, program.pipeline.span);
   const diagnostics = [...program.diagnostics, ...lowering.diagnostics].sort(
@@ -83,6 +86,13 @@ class Lowering {
   constructor(registry: Registry, text: string) {
     this.registry = registry;
     this.text = text;
+  }
+
+  /** Arguments of an operator of a package stand for anything. */
+  bound(declared: DeclaredArguments | undefined): Lets {
+    if (!declared) return new Map();
+    this.report('notYet', declared.place, { what: 'an operator of a package' });
+    return new Map(declared.names.map(name => [name, unknown(declared.place)]));
   }
 
   pipeline(pipeline: Pipeline, prefix: string, outer: Lets, input: Flow): Chain {
@@ -506,7 +516,7 @@ class Lowering {
     for (const [key, given] of places) {
       const value = given[0]?.value;
       if (definition.args[key]?.shape.kind !== 'variable' || value?.kind !== 'variable') continue;
-      bound.set(value.name, unknown(value.span));
+      bound.set(value.name, { kind: 'parameter', name: value.name, span: value.span });
     }
     return bound;
   }
@@ -537,10 +547,18 @@ class Lowering {
   private assignment(target: Expression, value: Expression, lets: Lets): Assignment | undefined {
     const place = this.target(target, lets);
     if (!place) {
-      this.report('badTarget', target.span);
+      if (!this.isUnknownPlace(target, lets)) this.report('badTarget', target.span);
       return undefined;
     }
     return { target: place, value: this.expression(value, lets, true) };
+  }
+
+  /** `$event.x` where nobody knows what `$event` is. */
+  private isUnknownPlace(target: Expression, lets: Lets): boolean {
+    if (target.kind === 'member' || target.kind === 'index' || target.kind === 'quiet')
+      return this.isUnknownPlace(target.base, lets);
+    const bound = target.kind === 'variable' ? lets.get(target.name) : undefined;
+    return bound !== undefined && isUnknown(bound);
   }
 
   private target(target: Expression, lets: Lets): AssignmentTarget | undefined {
@@ -626,7 +644,7 @@ class Lowering {
       if (value.kind === 'constant') {
         const values = value.exprs.map(expr => literalValue(expr, lets));
         if (values.some(literal => literal === undefined)) {
-          if (definition.lower && !value.exprs.some(isUnknown))
+          if (definition.lower && !value.exprs.some(expr => isUnknownIn(expr, lets)))
             this.report('wrongKind', value.exprs[0]!.span, {
               name,
               operator: definition.name,
@@ -675,6 +693,11 @@ function letStage(id: string, span: Span, name: string, value: Expr, edge: Flow)
 
 function events(id: string, name: string, span: Span, node: Node): Stage {
   return { id, name, span, input: 'events', output: 'events', node };
+}
+
+function isUnknownIn(expr: Expr, lets: Lets): boolean {
+  const bound = expr.kind === 'variable' ? lets.get(expr.name) : undefined;
+  return isUnknown(bound ?? expr) || childrenOf(expr).some(child => isUnknownIn(child, lets));
 }
 
 /** Path of an assignable field; empty for `this`. */
