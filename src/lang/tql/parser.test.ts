@@ -296,6 +296,11 @@ test('a text that is no UTF-8 or too long is refused with its place', () => {
   assert.equal(invalid?.code, 'MR2008');
   assert.deepEqual(source.position(invalid.span!.start), { line: 2, column: 6 });
   assert.equal(parse(SourceText.fromBytes('x', Buffer.from('x = "\ufffd"'))).diagnostics.length, 0);
+  const outside = parse(SourceText.fromBytes('x', Buffer.from([0x78, 0xff, 0xfe, 0x0a]))).diagnostics;
+  assert.deepEqual(
+    outside.map(({ code }) => code),
+    ['MR2008'],
+  );
   const long = parse(new SourceText('x', ' '.repeat(4 * 1024 * 1024 + 1))).diagnostics;
   assert.deepEqual(
     long.map(({ code }) => code),

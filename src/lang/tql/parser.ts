@@ -117,7 +117,9 @@ export function parse(source: SourceText): Program {
   const { diagnostics: lexical, tokens } = lex(text, start);
   const parser = new Parser({ text, lexical, diagnostics }, tokens);
   const pipeline = parser.program();
-  diagnostics.push(...lexical);
+  // What stands for a byte that is no UTF-8 is told by that.
+  const isTold = (span: Span | undefined): boolean => source.invalidAt !== undefined && text[span!.start] === '\ufffd';
+  diagnostics.push(...lexical.filter(({ span }) => !isTold(span)));
   diagnostics.sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
   return { pipeline, frontMatter, diagnostics };
 }
