@@ -107,7 +107,7 @@ function balanced(list: readonly HecReceiver[]): { id: string; text: string } {
   return {
     id: 'balanced',
     text: `let $endpoints = [${list.map(({ url }) => `"${url}"`).join(', ')}]
-load_kafka "ocsf-events"
+load_kafka "ocsf-events", commit_timeout=200ms
 read_json
 where severity_id >= 4 // High and above
 load_balance $endpoints {
