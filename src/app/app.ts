@@ -187,16 +187,15 @@ export class App {
   private async makePool(): Promise<EnginePool> {
     const { EnginePool: Pool } = await import('./engine/pool.ts');
     const { config, io } = this.parts;
+    const creation = { isAllowed: config.kafka.auto_create_topics, partitions: config.kafka.default_partitions };
+    const letterTopics = new Map(this.parts.pipelines.map(({ deadLetterTopic, id }) => [id, deadLetterTopic]));
     const pool = new Pool({
       io,
       arena: this.arena,
       workers: this.workers,
       ranges: { start: ARENA_BYTES, bytes: WORKER_BYTES },
-      log: embeddedLogOf(io, this.log, this.coordination, {
-        isAllowed: config.kafka.auto_create_topics,
-        partitions: config.kafka.default_partitions,
-      }),
-      letters: deadLettersOf(this.log),
+      log: embeddedLogOf(io, this.log, this.coordination, creation),
+      letters: deadLettersOf(this.log, creation, id => letterTopics.get(id)),
       checkpoints: checkpointsOf(this.log, pipelineId => this.pipelines.checkpointed(pipelineId)),
       secrets: { environment: { ...this.parts.environment }, configured: this.parts.config.secrets },
       warn: text => this.parts.onWarning(text),

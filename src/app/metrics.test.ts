@@ -30,6 +30,7 @@ const PARTS: MetricParts = {
       state: 'running',
       reason: undefined,
       openEpochs: 0,
+      mayRestart: true,
       deadLetters: 0,
       nextTryMs: undefined,
       committedMs: 8_500,

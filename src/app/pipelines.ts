@@ -2,9 +2,11 @@
  * The pipelines of the process: started, started again after a failure, watched, drained.
  *
  *   running ──failure──► retrying (growing pause) ──► running        … ──drain──► stopped
+ *      └──`on_error: stop`──► failed, until the process starts again
  *
  * Invariants
- * I1 a pipeline that fails starts again from its last committed epoch, for as long as the process runs.
+ * I1 a pipeline that fails starts again from its last committed epoch, for as long as the process runs; but one that stopped
+ *    for an event would only meet it again.
  * I2 draining ends when every pipeline has delivered what it had, or at the time limit; what was not delivered then was
  *    not committed either and is read again.
  */
@@ -56,7 +58,7 @@ export class Pipelines {
       const entry: Entry = {
         text,
         ledger: new Ledger(text.id, this.parts.log),
-        task: pool.task(text.id, text.file, text.text),
+        task: taskOf(pool, text),
         startedMs: 0,
         failures: 0,
         nextTryAt: undefined,
@@ -131,6 +133,10 @@ export class Pipelines {
     const { task } = entry;
     const failed = (error: unknown): void => {
       if (this.isStopping || entry.task !== task || entry.nextTryAt !== undefined) return;
+      if (!task.report().mayRestart) {
+        logger.error(`pipeline ${id} stopped: ${messageOf(error)}`);
+        return;
+      }
       if (clock.monotonic() - entry.startedMs > RECOVERED_MS) entry.failures = 0;
       const pause = Math.min(RESTART_MAX_MS, RESTART_MS * 2 ** entry.failures++);
       entry.nextTryAt = clock.monotonic() + pause;
@@ -141,7 +147,7 @@ export class Pipelines {
           if (this.isStopping) return;
           entry.nextTryAt = undefined;
           entry.ledger.ended(task.report().ledger, false);
-          entry.task = this.pool!.task(id, entry.text.file, entry.text.text);
+          entry.task = taskOf(this.pool!, entry.text);
           void this.run(entry);
         },
         { background: true },
@@ -166,4 +172,8 @@ export class Pipelines {
     }
     if (!this.isStopping) clock.after(WATCH_MS, () => this.watch(), { background: true });
   }
+}
+
+function taskOf(pool: EnginePool, { file, id, onError, text }: PipelineText): PooledTask {
+  return pool.task(id, file, text, onError && { onError });
 }

@@ -1,7 +1,7 @@
 /** What pipelines get from the process: the embedded log, dead letters in a topic, checkpoints in a state table. */
 import { type Io, nearest } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
-import { type Log, logErrors, type Partition, type StateChange } from '../log/index.ts';
+import { type Log, logErrors, type Partition, type StateChange, type Topic } from '../log/index.ts';
 import { serviceErrors } from './engine/errors.ts';
 import type {
   Checkpoint,
@@ -106,13 +106,29 @@ function hintFor(topic: string, log: Log): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-export function deadLettersOf(log: Log): DeadLetterStore {
+/**
+ * `topicOf`: where a pipeline wants its letters, if not with all others. They stand in the first partition, in the order in
+ * which they were refused.
+ */
+export function deadLettersOf(
+  log: Log,
+  creation: TopicCreation,
+  topicOf: (pipelineId: string) => string | undefined,
+): DeadLetterStore {
+  const find = async (name: string): Promise<Topic> => {
+    const found = log.topic(NAMESPACE, name);
+    if (found) return found;
+    if (name === DEAD_LETTER_TOPIC) return log.createTopic(NAMESPACE, name, 1);
+    if (!creation.isAllowed) throw serviceErrors.noTopic({ topic: name, hint: hintFor(name, log) });
+    return log.createTopic(NAMESPACE, name, creation.partitions);
+  };
   return {
     write: async letters => {
-      const topic = log.topic(NAMESPACE, DEAD_LETTER_TOPIC) ?? (await log.createTopic(NAMESPACE, DEAD_LETTER_TOPIC, 1));
+      if (letters.length === 0) return;
+      const topic = await find(topicOf(letters[0]!.pipelineId) ?? DEAD_LETTER_TOPIC);
       const builder = new RecordBatchBuilder();
       for (const letter of letters) builder.append(letter.timeMs, letter.key, letter.value, headersOf(letter));
-      if (builder.recordCount > 0) await log.append(topic.partitions[0]!, builder.finish());
+      await log.append(topic.partitions[0]!, builder.finish());
     },
   };
 }

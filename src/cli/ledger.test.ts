@@ -16,6 +16,7 @@ function report(scale: number, lost = 0): PipelineReport {
     state: 'running',
     reason: undefined,
     openEpochs: 1,
+    mayRestart: true,
     deadLetters: n(5),
     nextTryMs: undefined,
     committedMs: undefined,

@@ -182,6 +182,7 @@ test('`on_error: drop` counts and keeps nothing; `stop` ends the pipeline and co
     message: /stage 2 refused an event \(MR5\): no such/,
   });
   assert.deepEqual(stopping.feed.commits, []);
+  assert.equal(stopping.report().mayRestart, false, 'it would meet the same event again');
 });
 
 test('a sink that holds stops the source at the credits of the pipeline; what is held is bounded and goes on', async () => {

@@ -12,7 +12,15 @@
  *    what waits for the end of the data stays in the states; where it is not, the end has come.
  * I4 snapshots take a bounded share of the time: while they are large, epochs that come too soon are left out.
  */
-import { type Arena, type Diagnostic, type Io, messageOf, systemCode, type Timer } from '../base/index.ts';
+import {
+  type Arena,
+  type Diagnostic,
+  type Io,
+  messageOf,
+  MillraceError,
+  systemCode,
+  type Timer,
+} from '../base/index.ts';
 import { registerArena } from '../data/index.ts';
 import type {
   Batch,
@@ -68,6 +76,8 @@ export interface TaskReport {
   readonly buffers: readonly { readonly stageId: string; readonly bytes: number }[];
   readonly lag: readonly PartitionLag[];
   readonly openEpochs: number;
+  /** False when it has failed for a reason that the next run would meet again (`on_error: stop`). */
+  readonly mayRestart: boolean;
   readonly deadLetters: number;
   /** Wall time of the last commit, ms since 1970. */
   readonly committedMs: number | undefined;
@@ -83,6 +93,7 @@ export class Task {
   private instance!: Instance;
   private state: TaskState = 'starting';
   private reason: string | undefined;
+  private mayRestart = true;
   private ticker: Timer | undefined;
   private isTicking = false;
   private committedMs: number | undefined;
@@ -156,6 +167,7 @@ export class Task {
       buffers: isMade ? instance.buffers() : [],
       lag: isMade ? (instance.source.lag?.() ?? []) : [],
       openEpochs: this.epochs === undefined ? 0 : this.epochs.openEpochs,
+      mayRestart: this.mayRestart,
       deadLetters: this.deadLetters.count,
       committedMs: this.committedMs,
     };
@@ -294,6 +306,7 @@ export class Task {
     const name = line ? `${place} (${line.name})` : place;
     const failure = engineErrors.stageFailed({ pipeline: this.plan.id, stage: name, reason: messageOf(error) }, error);
     this.reason = failure.message;
+    this.mayRestart = !(error instanceof MillraceError && error.row === engineErrors.refusedEvent.row);
     this.epochs?.fail();
     this.deadLetters.stop();
     this.instance?.source.stop();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { HecReceiver } from '../../src/app/demo/index.ts';
-import { App, controlPath, readConfig } from '../../src/app/index.ts';
+import { App, controlPath, type PipelineText, readConfig } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { connectLocal } from '../../src/base/io/local-server.ts';
 import { nodeIo } from '../../src/base/io/node.ts';
@@ -23,12 +23,13 @@ function directory(t: TestContext): string {
 
 async function startApp(
   path: string,
-  pipelines: readonly { id: string; text: string }[],
+  pipelines: readonly Omit<PipelineText, 'file'>[],
   workers: number | 'auto' = 'auto',
+  makesTopics = true,
 ): Promise<App> {
   const text = `data: ${path}
 drain_timeout: 2s
-kafka: { listen: "127.0.0.1:0" }
+kafka: { listen: "127.0.0.1:0", auto_create_topics: ${makesTopics} }
 http: { listen: "127.0.0.1:0" }
 engine: { workers: ${workers} }
 `;
@@ -222,6 +223,46 @@ test('a tap shows events behind a stage of a pipeline in a worker, and says wher
   assert.deepEqual(samples(last), ['{"id":3}']);
   await until(() => bytes.some(({ isUnfiltered }) => isUnfiltered === true), 'the refusal');
   assert.deepEqual(samples(bytes), []);
+});
+
+const BROKEN = '{"id": 2, ';
+const COPY = 'load_kafka "in", commit_timeout=50ms\nread_json\nwrite_ndjson\nsave_kafka "out"';
+
+test('`dead_letter_topic` takes the letters of its pipeline; while it cannot, nothing commits and nothing is lost', async t => {
+  const app = await startApp(directory(t), [{ id: 'copy', text: COPY, deadLetterTopic: 'copy.failed' }], 1, false);
+  t.after(() => app.stop());
+  await app.log.createTopic('', 'out', 1);
+  await app.log.createTopic('', 'in', 1);
+  await produce(app, 'in', ['{"id":1}', BROKEN, '{"id":3}']);
+  await until(() => /copy.failed does not exist/.test(app.reports()[0]!.reason ?? ''), 'the reason');
+  await until(() => valuesOf(app, 'out').length === 2, 'what can be delivered');
+  assert.equal(app.coordination.committed('', 'copy', 'in', 0)?.offset ?? 0, 0);
+  await app.log.createTopic('', 'copy.failed', 1);
+  await until(() => app.coordination.committed('', 'copy', 'in', 0)?.offset === 3, 'commit');
+  assert.deepEqual(
+    valuesOf(app, 'copy.failed').map(({ value }) => value),
+    [BROKEN],
+  );
+  assert.equal(app.log.topic('', '__millrace_dead_letters'), undefined);
+  await until(() => app.reports()[0]!.reason === undefined, 'the reason is over');
+});
+
+test('`on_error: stop` leaves the pipeline stopped before the event; `drop` goes on without it', async t => {
+  const app = await startApp(directory(t), [
+    { id: 'stops', text: COPY, onError: 'stop' },
+    { id: 'drops', text: COPY, onError: 'drop' },
+  ]);
+  t.after(() => app.stop());
+  await produce(app, 'in', ['{"id":1}', BROKEN, '{"id":3}']);
+  await until(() => app.coordination.committed('', 'drops', 'in', 0)?.offset === 3, 'commit past the event');
+  await until(() => app.reports()[0]!.state === 'failed', 'the end of the other');
+  const [stopped] = app.reports();
+  assert.match(stopped!.reason!, /refused an event \(MR7001\)/);
+  assert.equal(stopped!.nextTryMs, undefined, 'it is not tried again');
+  const dropped = (): number | undefined => app.reports()[1]!.ledger.find(({ name }) => name === 'read_json')?.dropped;
+  await until(() => dropped() === 1, 'the count');
+  assert.equal(app.log.topic('', '__millrace_dead_letters'), undefined);
+  assert.equal(app.coordination.committed('', 'stops', 'in', 0)?.offset ?? 0, 0);
 });
 
 test('a data directory serves one process', async t => {

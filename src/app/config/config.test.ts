@@ -93,6 +93,16 @@ pipelines: [{ tql: x }, { id: "a b", tql: x }, { id: c }, { id: d, tql: x, file:
     'MR1012 7:48 [{ id: c }] pipelines[2] needs either `file` or `tql`',
     'MR1012 7:59 [{ id: d, tql: x, file: y }] pipelines[3] needs either `file` or `tql`',
   ]);
+  const fates = `pipelines:
+  - { id: a, tql: x, on_error: ignore }
+  - { id: b, tql: x, dead_letter_topic: "a b" }
+  - { id: c, tql: x, on_error: drop, dead_letter_topic: t }
+`;
+  assert.deepEqual(findings(read(fates)), [
+    'MR1012 2:32 [ignore] pipelines[0].on_error must be dead_letter, drop or stop',
+    'MR1012 3:41 ["a b"] pipelines[1].dead_letter_topic must have 1 to 249 of a-z A-Z 0-9 . _ -',
+    'MR1012 4:57 [t] pipelines[2].dead_letter_topic has no place beside another `on_error` than dead_letter',
+  ]);
   assert.deepEqual(findings(read('pipelines: [{ id: d, tql: x }, { id: d, tql: x }]\n')), [
     'MR1016 1:38 [d] pipelines[1].id is taken · by m.yaml:1:19',
   ]);

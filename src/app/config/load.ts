@@ -34,6 +34,10 @@ export interface PipelineText {
   /** Name of the text in diagnostics. */
   readonly file: string;
   readonly text: string;
+  /** What becomes of events that a stage refuses; dead letters unless given. */
+  readonly onError?: 'dead_letter' | 'drop' | 'stop';
+  /** Which topic takes its dead letters, if not the one for all. */
+  readonly deadLetterTopic?: string;
   /** The text as it was read from a file of its own: it knows of bytes that are no UTF-8. */
   readonly source?: SourceText;
   /** Where the text stands line by line in a file of the configuration. */
@@ -126,16 +130,18 @@ export function readConfig(
   for (const [setting, { flag, value }] of more.flags ?? []) setValue(root, setting.split('.'), value, flag);
   const parsed = checked(root, describe, report);
   const config = parsed && withWholePaths(parsed, path => dirname(placeAt(root, path, false).file));
-  const pipelines = (config?.pipelines ?? []).flatMap(({ file, id, tql }, i): PipelineText[] => {
+  const pipelines = (config?.pipelines ?? []).flatMap((settings, i): PipelineText[] => {
+    const { dead_letter_topic: deadLetterTopic, file, id, on_error: onError, tql } = settings;
+    const fate = { onError, ...(deadLetterTopic !== undefined && { deadLetterTopic }) };
     const at = placeAt(root, ['pipelines', i, 'file'], false);
     if (tql !== undefined) {
       const origin = blockOrigin(nodeAt(root, ['pipelines', i, 'tql']), sources);
-      return [{ id, file: `${at.file}#${id}`, text: tql, ...(origin && { origin }) }];
+      return [{ id, file: `${at.file}#${id}`, text: tql, ...fate, ...(origin && { origin }) }];
     }
     const name = resolve(dirname(at.file), file!);
     try {
       const source = readFile(file!, at.file);
-      return [{ id, file: name, text: source.text, source }];
+      return [{ id, file: name, text: source.text, ...fate, source }];
     } catch (error) {
       report(configDiagnostic('noPipelineFile', `pipeline ${id}: ${file} cannot be read: ${systemReason(error)}`, at));
       return [];

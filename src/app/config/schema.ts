@@ -46,8 +46,23 @@ const pipeline = z
       .describe('Stable name of the pipeline: its progress is kept under it.'),
     file: z.string().exactOptional().describe('File with the TQL text, relative to the configuration.'),
     tql: z.string().exactOptional().describe('The TQL text itself, instead of a file.'),
+    on_error: z
+      .enum(['dead_letter', 'drop', 'stop'])
+      .default('dead_letter')
+      .describe(
+        'What becomes of an event that a stage refuses: it is kept as a dead letter, it is dropped and counted, or it stops the pipeline until the process starts again.',
+      ),
+    dead_letter_topic: z
+      .string()
+      .regex(/^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/, 'must have 1 to 249 of a-z A-Z 0-9 . _ -')
+      .exactOptional()
+      .describe('Topic of the embedded log that takes the dead letters; default __millrace_dead_letters.'),
   })
-  .refine(({ file, tql }) => (file === undefined) !== (tql === undefined), 'needs either `file` or `tql`');
+  .refine(({ file, tql }) => (file === undefined) !== (tql === undefined), 'needs either `file` or `tql`')
+  .refine(({ dead_letter_topic, on_error }) => dead_letter_topic === undefined || on_error === 'dead_letter', {
+    path: ['dead_letter_topic'],
+    message: 'has no place beside another `on_error` than dead_letter',
+  });
 
 const PROTOCOLS = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const;
@@ -338,6 +353,8 @@ function messageOf(issue: z.core.$ZodIssue): string {
       return issue.input === undefined
         ? 'is missing'
         : `must be ${nounOf(issue.expected)}, got ${nounOf(typeOf(issue.input))}`;
+    case 'invalid_value':
+      return `must be ${issue.values.slice(0, -1).join(', ')} or ${String(issue.values.at(-1))}`;
     case 'too_small':
       return `must be at least ${issue.minimum}`;
     case 'too_big':

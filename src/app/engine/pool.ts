@@ -186,6 +186,7 @@ export class PooledTask {
       buffers: [],
       lag: [],
       openEpochs: 0,
+      mayRestart: true,
       deadLetters: 0,
       committedMs: undefined,
     };
