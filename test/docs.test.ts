@@ -76,6 +76,17 @@ test('configurations in the documents are valid, and so are their pipelines', as
   }
 });
 
+test('`millrace explain` knows every code that there is', async t => {
+  const { stdout } = await millrace(t, ['explain']);
+  const rows = globSync('src/**/errors.ts', { cwd: root }).flatMap(path => [...read(path).matchAll(/'(MR\d{4})'/g)]);
+  const codes = rows.map(([, code]) => code);
+  assert.ok(codes.length > 200);
+  assert.deepEqual(
+    codes.filter(code => !stdout.includes(`${code}  `)),
+    [],
+  );
+});
+
 test('the pipeline in the README is the demo’s', () => {
   const [demo] = demoPipelines(['http://127.0.0.1:8088', 'http://127.0.0.1:8089']);
   assert.ok(fencesOf('tql').some(({ document, text }) => document === 'README.md' && text === demo!.text));

@@ -106,6 +106,17 @@ test('every file opens with a header', () => {
   assert.deepEqual(bare, []);
 });
 
+test('codes are rows of an errors.ts: nowhere else are they written', () => {
+  const wrong: string[] = [];
+  for (const { path, text } of own) {
+    if (/(^|\/)errors\.ts$/.test(path) || isTest(path) || path.startsWith('cli/commands/')) continue;
+    text.split('\n').forEach((line, i) => {
+      if (/['"`]MR\d{4}/.test(line)) wrong.push(`src/${path}:${i + 1} ${line.trim()}`);
+    });
+  }
+  assert.deepEqual(wrong, []);
+});
+
 test('files are named in kebab-case, and none is a drawer for everything', () => {
   const odd = files
     .map(({ path }) => path)
@@ -126,7 +137,7 @@ test('long files have a reason', () => {
 test('lists name every definition beside them', () => {
   for (const [folder, pattern] of [
     ['broker/handlers', /^\d\d-/],
-    ['builtins/operators', /^(?!index)/],
+    ['builtins/operators', /^(?!index|errors)/],
   ] as const) {
     const index = files.find(({ path }) => path === `${folder}/index.ts`)!;
     for (const { path } of files) {

@@ -9,7 +9,7 @@
  * I1 one process a data directory. Who finds the socket of a process that is gone takes it over alone: a file that is
  *    created exclusively keeps a second one from removing what the first has just made.
  */
-import { type Io, messageOf, MillraceError, systemCode, systemReason } from '../base/index.ts';
+import { exitCodeOf, type Io, messageOf, MillraceError, systemCode, systemReason } from '../base/index.ts';
 import { connectLocal, listenLocal, type LocalConnection } from '../base/io/local-server.ts';
 import { appErrors } from './errors.ts';
 
@@ -86,8 +86,8 @@ async function refuseIfServed(path: string, directory: string): Promise<void> {
 
 function serve(connection: LocalConnection, answer: ControlAnswer): void {
   const failed = (error: unknown): void => {
-    const { code } = error instanceof MillraceError ? error : { code: undefined };
-    connection.send(JSON.stringify({ error: messageOf(error), code }));
+    const code = systemCode(error);
+    connection.send(JSON.stringify({ error: messageOf(error), code, exit: exitCodeOf(code) }));
   };
   connection.onLine(line => {
     try {

@@ -1,5 +1,6 @@
 /**
- * Operational errors: one class, made only by the rows of `defineErrors`.
+ * Operational errors: one class, made only by the rows of `defineErrors`. Codes of what is told but not thrown are rows, too
+ * (`defineNotices`).
  *
  * A row states everything that any border needs: the stable code `MR####` (first digit: 1 configuration and command
  * line, 2 TQL, 3 SQL, 4 protocol and client, 5 broker and log, 6 engine, 7 connectors and formats, 8 intake,
@@ -77,9 +78,29 @@ export function defineErrors<const T extends Record<string, ErrorRow>>(
   return factories as { readonly [K in keyof T]: ErrorFactory };
 }
 
+/** What is told of a user's text or of an event, as a diagnostic or in a dead letter; nothing is thrown for it. */
+export type NoticeRow = Pick<ErrorRow, 'code' | 'text' | 'help'>;
+
+/** Declares a folder's codes of what it tells; whoever tells has the message, the row says what the code means. */
+export function defineNotices<const T extends Record<string, NoticeRow>>(
+  rows: T,
+): { readonly [K in keyof T]: T[K]['code'] } {
+  for (const row of Object.values(rows)) {
+    assert(!defined.has(row.code), `I1: code ${row.code} is defined twice`);
+    defined.set(row.code, row);
+  }
+  const codes = Object.entries(rows).map(([name, { code }]) => [name, code]);
+  return Object.fromEntries(codes) as { readonly [K in keyof T]: T[K]['code'] };
+}
+
 /** Every row defined so far, for `millrace explain` and the generated reference. */
-export function definedErrors(): readonly ErrorRow[] {
+export function definedCodes(): readonly ErrorRow[] {
   return [...defined.values()].sort((a, b) => a.code.localeCompare(b.code));
+}
+
+/** The exit code of a command that ends with this error, where its row has one. */
+export function exitCodeOf(code: string | undefined): number | undefined {
+  return code === undefined ? undefined : defined.get(code)?.exit;
 }
 
 function fill(text: string, details: Details): string {

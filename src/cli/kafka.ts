@@ -1,11 +1,9 @@
 /** What commands over the Kafka protocol share: flags, and a cluster for as long as the command takes. They work with any cluster. */
 import type { Cluster } from '../client/index.ts';
-import { type Io, MillraceError } from '../base/index.ts';
+import { type ErrorFactory, type Io, MillraceError } from '../base/index.ts';
 import { type Flag, keyValue } from './command.ts';
 import { cliErrors } from './errors.ts';
 import { readInput, readText } from './files.ts';
-
-const BAD_PROPERTY = 'MR4207';
 
 export interface KafkaOptions {
   readonly brokers?: string;
@@ -28,12 +26,13 @@ export const kafkaFlags: readonly Flag[] = [
 ];
 
 export async function withCluster<T>(options: KafkaOptions, use: (cluster: Cluster, io: Io) => Promise<T>): Promise<T> {
-  const [{ nodeIo }, { clientSettings, makeCluster }, { runningBroker }, { clientProperties }] = await Promise.all([
-    import('../base/io/node.ts'),
-    import('../client/index.ts'),
-    import('./running.ts'),
-    import('./client-properties.ts'),
-  ]);
+  const [{ nodeIo }, { clientErrors, clientSettings, makeCluster }, { runningBroker }, { clientProperties }] =
+    await Promise.all([
+      import('../base/io/node.ts'),
+      import('../client/index.ts'),
+      import('./running.ts'),
+      import('./client-properties.ts'),
+    ]);
   const io = nodeIo();
   const brokers = options.brokers ?? (await runningBroker(io.files));
   const sources = {
@@ -46,7 +45,7 @@ export async function withCluster<T>(options: KafkaOptions, use: (cluster: Clust
   const properties = new Map([...(brokers === undefined ? [] : [['bootstrap.servers', brokers] as const]), ...given]);
   const cluster = makeCluster(
     io,
-    checked(() => clientSettings(io, properties)),
+    checked(() => clientSettings(io, properties), clientErrors.badProperty),
   );
   try {
     return await use(cluster, io);
@@ -56,11 +55,11 @@ export async function withCluster<T>(options: KafkaOptions, use: (cluster: Clust
 }
 
 /** A property that cannot be taken is wrong usage here. */
-function checked<T>(make: () => T): T {
+function checked<T>(make: () => T, badProperty: ErrorFactory): T {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== BAD_PROPERTY) throw error;
+    if (!(error instanceof MillraceError) || error.row !== badProperty.row) throw error;
     const { name, reason, value } = error.details;
     throw cliErrors.badValue({ flag: `property ${String(name)}`, value, reason }, error);
   }

@@ -18,6 +18,7 @@ import type {
   Registry,
   Transform,
 } from '../sdk/index.ts';
+import { engineNotices } from './errors.ts';
 import type { Compiler } from './expression/compiler.ts';
 import { emitAndRelease } from './project.ts';
 import type { Maybe } from './receiver.ts';
@@ -54,7 +55,7 @@ export class Aggregation implements Transform {
         path: call.path,
         definition,
         evaluator: argument && compiler.compile(argument),
-        warn: message => compiler.warn({ code: 'MR6214', message, span: call.span }),
+        warn: message => compiler.warn({ code: engineNotices.aggregate, message, span: call.span }),
       };
     });
   }

@@ -1,5 +1,5 @@
 /** Errors of running pipelines: MR62xx. */
-import { defineErrors } from '../base/index.ts';
+import { defineErrors, defineNotices } from '../base/index.ts';
 
 export const engineErrors = defineErrors({
   stageFailed: {
@@ -86,5 +86,34 @@ export const engineErrors = defineErrors({
     text: 'body {arm} of load_balance failed: {reason}',
     exit: 1,
     help: 'Its events go to the others meanwhile; it is tried again by itself.',
+  },
+});
+
+/** Warnings of running pipelines: the event goes on, with null where no value could be had. */
+export const engineNotices = defineNotices({
+  evaluation: {
+    code: 'MR6210',
+    text: 'an expression could not be evaluated for an event: its value is null',
+    help: 'The place is underlined. A `?` behind a field says that it may be missing; `else` gives a value in place of null.',
+  },
+  noCondition: {
+    code: 'MR6211',
+    text: 'a condition gave neither true, false nor null: it counts as false',
+    help: 'Compare the value with something, or convert it, so that the condition is a bool.',
+  },
+  wrongTarget: {
+    code: 'MR6212',
+    text: 'an assignment to `this` or `@name` got a value of the wrong type and was left out',
+    help: '`this` takes records, `@name` text.',
+  },
+  aggregate: {
+    code: 'MR6214',
+    text: 'an aggregation function left out a value',
+    help: 'The message says what it does not take; convert the values before, or filter them out.',
+  },
+  wrongKey: {
+    code: 'MR6215',
+    text: 'the key of an assignment was no text: nothing was assigned',
+    help: 'Convert the key with string(), as in m[string(key)] = value.',
   },
 });

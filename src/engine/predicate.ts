@@ -9,6 +9,7 @@ import { assert, type Io } from '../base/index.ts';
 import { EventBatch, VERDICT } from '../data/index.ts';
 import type { Batch, Expr, Plan, Registry } from '../sdk/index.ts';
 import { Environment } from './environment.ts';
+import { engineNotices } from './errors.ts';
 import { Compiler } from './expression/compiler.ts';
 import { isTrue } from './expression/operations.ts';
 import { columnForm } from './verdicts.ts';
@@ -21,7 +22,7 @@ export interface Predicate {
 export function predicateOf(expr: Expr, compiler: Compiler): Predicate {
   const columns = compiler.isInterpreted ? undefined : columnForm(expr, inner => compiler.fold(inner));
   const evaluator = compiler.compile(expr);
-  const warn = (message: string): void => compiler.warn({ code: 'MR6211', message, span: expr.span });
+  const warn = (message: string): void => compiler.warn({ code: engineNotices.noCondition, message, span: expr.span });
   return {
     select(batch) {
       const isWorth = columns !== undefined && batch.isWorthColumns(columns.paths);

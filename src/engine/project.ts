@@ -6,6 +6,7 @@
  */
 import { type Change, type EventBatch, RecordValue, typeOf, type Value } from '../data/index.ts';
 import { type Assignment, type Node, type Output, type Batch, type Transform, walkExpr } from '../sdk/index.ts';
+import { engineNotices } from './errors.ts';
 import type { Compiler, FieldEvaluator } from './expression/compiler.ts';
 import type { Maybe } from './receiver.ts';
 import { eventsOf } from './simple-stages.ts';
@@ -72,7 +73,7 @@ export class Projection implements Transform {
         changes = [];
       } else {
         const message = `assignment to \`this\` requires \`record\`, but got \`${typeOf(value)}\``;
-        this.compiler.warn({ code: 'MR6212', message, span: assignment.value.span });
+        this.compiler.warn({ code: engineNotices.wrongTarget, message, span: assignment.value.span });
       }
     });
     names.push(name);
@@ -104,7 +105,7 @@ export class Projection implements Transform {
         const value = typeof key === 'string' ? key : key.value(batch, row);
         if (typeof value !== 'string') {
           const message = `expected \`string\` as the key of an assignment, got \`${typeOf(value)}\``;
-          this.compiler.warn({ code: 'MR6215', message, span: target.span });
+          this.compiler.warn({ code: engineNotices.wrongKey, message, span: target.span });
           return undefined;
         }
         path.push(value);
@@ -116,7 +117,7 @@ export class Projection implements Transform {
   private nameOf({ value: expr }: Assignment, value: Value, before: string): string {
     if (typeof value === 'string') return value;
     const message = `assignment to \`@name\` requires \`string\`, but got \`${typeOf(value)}\``;
-    this.compiler.warn({ code: 'MR6212', message, span: expr.span });
+    this.compiler.warn({ code: engineNotices.wrongTarget, message, span: expr.span });
     return before;
   }
 }

@@ -16,6 +16,7 @@ import type * as Yaml from 'yaml';
 import type { Node } from 'yaml';
 import { type Diagnostic, type Span, systemReason } from '../../base/index.ts';
 import type { SourceText } from '../../lang/source.ts';
+import { configNotices } from './errors.ts';
 
 /** A text with its name; from a file, where its bytes cease to be UTF-8. */
 export type ConfigText = Pick<SourceText, 'file' | 'text'> & { readonly invalidAt?: number | undefined };
@@ -61,48 +62,13 @@ const NODES_MAX = 100_000;
 const DEPTH_MAX = 32;
 const FILE_CHARS_MAX = 1024 * 1024;
 
-/** What can be wrong with the text of a configuration: code, what it says, what to do. */
-export const configDiagnostics = {
-  malformed: ['MR1010', 'the file is no YAML', 'The message names what was expected at the place.'],
-  unset: [
-    'MR1011',
-    'a reference has no value',
-    'Set the variable, give a default as in ${env:NAME:-default}, or put the file where it is named.',
-  ],
-  wrongValue: [
-    'MR1012',
-    'a setting has a value that it cannot take',
-    '`millrace schema` tells what each setting takes.',
-  ],
-  unknownKey: [
-    'MR1013',
-    'there is no such setting',
-    'Unknown keys are refused, because a slip of the pen would otherwise switch nothing. `millrace schema` has all of them.',
-  ],
-  unknownReference: [
-    'MR1014',
-    'a reference of an unknown kind',
-    'There are ${env:NAME} and ${file:PATH}; write $${ for a plain ${.',
-  ],
-  noPipelineFile: [
-    'MR1015',
-    'the file of a pipeline cannot be read',
-    'Paths are relative to the file that names them.',
-  ],
-  setTwice: [
-    'MR1016',
-    'a setting or name stands in two places',
-    'Files of a directory are merged by name; remove or rename one of the two.',
-  ],
-} as const satisfies Readonly<Record<string, readonly [code: `MR${number}`, text: string, help: string]>>;
-
 export function configDiagnostic(
-  name: keyof typeof configDiagnostics,
+  name: keyof typeof configNotices,
   message: string,
   { file, span }: Place,
   more: { readonly hints?: readonly string[]; readonly notes?: readonly string[] } = {},
 ): Diagnostic {
-  return { code: configDiagnostics[name][0], severity: 'error', message, file, ...(span && { span }), ...more };
+  return { code: configNotices[name], severity: 'error', message, file, ...(span && { span }), ...more };
 }
 
 /** The tree of one file. */

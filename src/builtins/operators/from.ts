@@ -1,5 +1,6 @@
 /** `from`: events that stand in the pipeline's text. */
 import { EventBatch, RecordValue, typeOf, type Value } from '../../data/index.ts';
+import { operatorNotices } from './errors.ts';
 import { defineOperator, s, type Source, type SourceOutput } from '../../sdk/index.ts';
 
 class Literals implements Source {
@@ -49,7 +50,7 @@ export default defineOperator({
       );
       if (wrong === undefined) return [];
       const message = `\`from\` takes records, or lists of records, got \`${typeOf(wrong)}\``;
-      return [{ code: 'MR2028', severity: 'error', message, span: places.of('events', i) }];
+      return [{ code: operatorNotices.noRecord, severity: 'error', message, span: places.of('events', i) }];
     });
   },
   create: ({ events }) => new Literals(events),

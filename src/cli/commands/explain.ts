@@ -27,16 +27,16 @@ export default defineCommand<object>({
   },
 });
 
-/** Importing the parts defines their errors. */
+/** Importing the parts defines their codes. */
 async function explanations(): Promise<Explanation[]> {
-  const [{ definedErrors }, { tqlTexts }, { configDiagnostics }] = await Promise.all([
+  const [{ definedCodes }] = await Promise.all([
     import('../../base/index.ts'),
     import('../../lang/index.ts'),
     import('../../app/index.ts'),
     import('../../builtins/index.ts'),
     import('../../engine/index.ts'),
   ]);
-  const errors = definedErrors().map(
+  return definedCodes().map(
     ({ code, exit, help, retry, text }): Explanation => ({
       code,
       text,
@@ -47,19 +47,4 @@ async function explanations(): Promise<Explanation[]> {
       ],
     }),
   );
-  const language = Object.values(tqlTexts).map(
-    ([code, text]): Explanation => ({
-      code,
-      text,
-      more: ['An error in the text of a pipeline; its place is printed with it.'],
-    }),
-  );
-  const settings = Object.values(configDiagnostics).map(
-    ([code, text, help]): Explanation => ({
-      code,
-      text,
-      more: [help, 'An error in the configuration; its place is printed with it.'],
-    }),
-  );
-  return [...errors, ...language, ...settings].sort((a, b) => a.code.localeCompare(b.code));
 }

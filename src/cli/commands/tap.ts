@@ -15,14 +15,12 @@ interface Options {
 interface Report {
   readonly error?: string;
   readonly code?: string;
+  readonly exit?: number;
   readonly samples?: readonly string[];
   readonly seen?: number;
   readonly dropped?: number;
   readonly isUnfiltered?: boolean;
 }
-
-/** Codes of what was not found: a pipeline, a stage. */
-const NOT_FOUND = new Set(['MR1007', 'MR6209']);
 
 export default defineCommand<Options>({
   name: 'tap',
@@ -58,7 +56,7 @@ export default defineCommand<Options>({
         latest = JSON.parse(line) as Report;
         if (latest.error !== undefined) {
           note(`${palette.error(latest.code === undefined ? 'error' : `error[${latest.code}]`)}: ${latest.error}`);
-          process.exitCode = NOT_FOUND.has(latest.code ?? '') ? EXIT.notFound : EXIT.failed;
+          process.exitCode = latest.exit ?? EXIT.failed;
           finish();
           return;
         }

@@ -18,7 +18,7 @@ import {
   type ServiceToken,
 } from '../../sdk/index.ts';
 import type { Environment } from '../environment.ts';
-import { engineErrors } from '../errors.ts';
+import { engineErrors, engineNotices } from '../errors.ts';
 import { Repeats } from '../repeats.ts';
 import { fieldOf } from './access.ts';
 import { type Code, CodeMaker, type Frame, type TextCode } from './code.ts';
@@ -67,7 +67,7 @@ export class Compiler {
       report: (span, { hints, message, notes }) => {
         if (this.isFolding) this.hasFoldWarned = true;
         else {
-          const warning = { code: 'MR6210', message, span, ...(notes && { notes }) };
+          const warning = { code: engineNotices.evaluation, message, span, ...(notes && { notes }) };
           if (typeof hints === 'function') this.warn(warning, hints);
           else this.warn({ ...warning, ...(hints && { hints }) });
         }

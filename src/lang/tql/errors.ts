@@ -1,5 +1,5 @@
 /** Texts of TQL's diagnostics: MR20xx, one catalogue. `{name}` places are filled by whoever reports. */
-import type { Diagnostic, Label, Span } from '../../base/index.ts';
+import { defineNotices, type Diagnostic, type Label, type NoticeRow, type Span } from '../../base/index.ts';
 
 export const TEXTS = {
   unexpectedCharacter: ['MR2001', 'unexpected character `{char}`'],
@@ -52,7 +52,10 @@ export const TEXTS = {
   directive: ['MR2048', '`{directive}`: {problem}'],
   reservedWord: ['MR2050', '`{name}` is reserved for later versions of the language'],
   frontMatter: ['MR2040', 'the front matter has no end: expected a line `---`'],
-} as const satisfies Record<string, readonly [string, string]>;
+} as const satisfies Record<string, readonly [NoticeRow['code'], string]>;
+
+const help = 'An error in the text of a pipeline; its place is printed with it.';
+defineNotices(Object.fromEntries(Object.entries(TEXTS).map(([name, [code, text]]) => [name, { code, text, help }])));
 
 export type TextName = keyof typeof TEXTS;
 

@@ -1,4 +1,3 @@
 /** TQL: from text to plan. */
 export { type CompileOptions, compileTql } from './lower.ts';
 export { parse, type Program } from './parser.ts';
-export { TEXTS as tqlTexts } from './errors.ts';

@@ -3,6 +3,7 @@ import { type Diagnostic, type Io, MillraceError, type Span } from '../../../bas
 import { type ClientSettings, clientSettings } from '../../../client/index.ts';
 import { RecordValue, Secret, typeOf, type Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, s } from '../../../sdk/index.ts';
+import { kafkaNotices } from './errors.ts';
 
 export const sharedArguments = {
   options: s.record('Client properties by librdkafka’s names.').optional(),
@@ -23,13 +24,13 @@ export const offsetArguments = {
 type Options = ReadonlyMap<string, Value> | undefined;
 
 export function problem(
-  code: string,
+  notice: keyof typeof kafkaNotices,
   message: string,
   span: Span,
   notes: readonly string[] = [],
   hints: readonly string[] = [],
 ): Diagnostic {
-  return { code, severity: 'error', message, span, notes, hints };
+  return { code: kafkaNotices[notice], severity: 'error', message, span, notes, hints };
 }
 
 export function checkShared(
@@ -41,13 +42,13 @@ export function checkShared(
     const place = places.ofKey('options', name);
     if (name === 'enable.auto.commit') {
       const note = '`enable.auto.commit` is enforced to be `false`';
-      found.push(problem('MR7201', '`enable.auto.commit` must not be specified', place, [note]));
+      found.push(problem('autoCommit', '`enable.auto.commit` must not be specified', place, [note]));
     } else if (optionText(value) === undefined) {
       const note = `key \`${name}\` is \`${typeOf(value)}\``;
-      found.push(problem('MR7202', 'options must be a record `{ string: number|string }`', place, [note]));
+      found.push(problem('badOption', 'options must be a record `{ string: number|string }`', place, [note]));
     }
   }
-  if (args.aws_region === '') found.push(problem('MR7205', '`aws_region` must not be empty', places.of('aws_region')));
+  if (args.aws_region === '') found.push(problem('empty', '`aws_region` must not be empty', places.of('aws_region')));
   if (args.aws_iam) found.push(...checkIam(args.aws_iam, args.options, args.aws_region, places));
   return found;
 }
@@ -82,17 +83,17 @@ function checkIam(
     else if (Object.hasOwn(IAM_KEYS, name)) found.push(...checkText(name, value, IAM_KEYS[name]!, place));
     else {
       const known = [...Object.keys(IAM_KEYS), WEB_IDENTITY].join(', ');
-      found.push(problem('MR7203', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${known}`]));
+      found.push(problem('unknownKey', `unknown key \`${name}\` in \`aws_iam\``, place, [`known are ${known}`]));
     }
   }
   if (!iam.has('region') && region === undefined)
-    found.push(problem('MR7206', '`aws_region` is required for Kafka MSK authentication', whole));
+    found.push(problem('noRegion', '`aws_region` is required for Kafka MSK authentication', whole));
   if (iam.has('access_key_id') !== iam.has('secret_access_key'))
-    found.push(problem('MR7207', '`access_key_id` and `secret_access_key` must be given together', whole));
+    found.push(problem('halfKey', '`access_key_id` and `secret_access_key` must be given together', whole));
   if (iam.has('session_token') && !iam.has('access_key_id'))
-    found.push(problem('MR7208', '`session_token` needs `access_key_id` and `secret_access_key`', whole));
+    found.push(problem('tokenWithoutKey', '`session_token` needs `access_key_id` and `secret_access_key`', whole));
   if (iam.has(WEB_IDENTITY) && !iam.has('assume_role'))
-    found.push(problem('MR7212', '`web_identity` needs `assume_role`', places.ofKey('aws_iam', WEB_IDENTITY)));
+    found.push(problem('noRole', '`web_identity` needs `assume_role`', places.ofKey('aws_iam', WEB_IDENTITY)));
   for (const name of MECHANISMS) {
     const mechanism = options?.get(name);
     if (mechanism === undefined || mechanism === 'OAUTHBEARER') continue;
@@ -100,16 +101,16 @@ function checkIam(
       typeof mechanism === 'string'
         ? `conflicting \`${name}\`: \`${mechanism}\` but \`aws_iam\` requires \`OAUTHBEARER\``
         : `option \`${name}\` must be \`string\``;
-    found.push(problem('MR7213', message, places.ofKey('options', name)));
+    found.push(problem('otherMechanism', message, places.ofKey('options', name)));
   }
   if (found.length > 0) return found;
   const hint = 'remove `aws_iam` and reach the cluster over a listener with TLS, SCRAM or PLAIN';
-  return [problem('MR7209', 'authentication with AWS IAM is not implemented in this version', whole, [], [hint])];
+  return [problem('noIam', 'authentication with AWS IAM is not implemented in this version', whole, [], [hint])];
 }
 
 /** Exactly one of a file, an endpoint and the token itself. */
 function checkWebIdentity(value: Value, place: Span): Diagnostic[] {
-  if (!(value instanceof RecordValue)) return [problem('MR7204', `\`${WEB_IDENTITY}\` must be a record`, place)];
+  if (!(value instanceof RecordValue)) return [problem('wrongType', `\`${WEB_IDENTITY}\` must be a record`, place)];
   const found: Diagnostic[] = [];
   const given = [...value.keys()].filter(name => WEB_IDENTITY_KEYS.includes(name));
   for (const [name, inner] of value.entries()) {
@@ -117,18 +118,18 @@ function checkWebIdentity(value: Value, place: Span): Diagnostic[] {
     else if (WEB_IDENTITY_KEYS.includes(name)) found.push(...checkText(name, inner, name === 'token', place));
     else {
       const note = `known are ${WEB_IDENTITY_KEYS.join(', ')}`;
-      found.push(problem('MR7203', `unknown key \`${name}\` in \`${WEB_IDENTITY}\``, place, [note]));
+      found.push(problem('unknownKey', `unknown key \`${name}\` in \`${WEB_IDENTITY}\``, place, [note]));
     }
   }
   if (given.length !== 1) {
     const message = `\`${WEB_IDENTITY}\` needs exactly one of \`token_file\`, \`token_endpoint\` and \`token\``;
-    found.push(problem('MR7214', message, place));
+    found.push(problem('identitySources', message, place));
   }
   return found;
 }
 
 function checkTokenEndpoint(value: Value, place: Span): Diagnostic[] {
-  if (!(value instanceof RecordValue)) return [problem('MR7204', '`token_endpoint` must be a record', place)];
+  if (!(value instanceof RecordValue)) return [problem('wrongType', '`token_endpoint` must be a record', place)];
   const found: Diagnostic[] = [];
   for (const [name, inner] of value.entries()) {
     if (name === 'url') found.push(...checkText('url', inner, false, place));
@@ -136,18 +137,18 @@ function checkTokenEndpoint(value: Value, place: Span): Diagnostic[] {
       if (inner !== null) found.push(...checkText('path', inner, false, place));
     } else if (name !== 'headers') {
       const note = `known are ${ENDPOINT_KEYS.join(', ')}`;
-      found.push(problem('MR7203', `unknown key \`${name}\` in \`token_endpoint\``, place, [note]));
-    } else if (!(inner instanceof RecordValue)) found.push(problem('MR7204', '`headers` must be a record', place));
+      found.push(problem('unknownKey', `unknown key \`${name}\` in \`token_endpoint\``, place, [note]));
+    } else if (!(inner instanceof RecordValue)) found.push(problem('wrongType', '`headers` must be a record', place));
     else for (const [header, text] of inner.entries()) found.push(...checkText(header, text, true, place));
   }
-  if (!value.has('url')) found.push(problem('MR7215', '`token_endpoint` needs `url`', place));
+  if (!value.has('url')) found.push(problem('noUrl', '`token_endpoint` needs `url`', place));
   return found;
 }
 
 function checkText(name: string, value: Value, mayBeSecret: boolean, place: Span): Diagnostic[] {
   if (mayBeSecret && value instanceof Secret) return [];
-  if (typeof value !== 'string') return [problem('MR7204', `\`${name}\` must be a string`, place)];
-  return value === '' ? [problem('MR7205', `\`${name}\` must not be empty`, place)] : [];
+  if (typeof value !== 'string') return [problem('wrongType', `\`${name}\` must be a string`, place)];
+  return value === '' ? [problem('empty', `\`${name}\` must not be empty`, place)] : [];
 }
 
 /** The text of a property's value; undefined for a type that no property has. */
@@ -209,7 +210,7 @@ export function checkOffset(value: Value | undefined, places: ArgumentPlaces): D
   if (value === undefined || readRange(value)) return [];
   return [
     problem(
-      'MR7210',
+      'badOffset',
       'invalid `offset` value',
       places.of('offset'),
       ['must be `beginning`, `end`, `stored`, `<offset>`, or `-<offset>`'],

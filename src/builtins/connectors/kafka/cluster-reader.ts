@@ -28,6 +28,7 @@ import type { PartitionLag, SinkHealth, StageContext } from '../../../sdk/index.
 import type { ReadBatch } from './batch.ts';
 import { type OnRevoke, partitionKey, type ReaderSettings, topicMatcher, type TopicReader } from './reader.ts';
 import { beginningOf, type Bounds, tellOfMove } from './start.ts';
+import { kafkaNotices } from './errors.ts';
 
 /** How often a pattern is matched with the topics that there are, and partitions are counted. */
 const REFRESH_MS = 10_000;
@@ -215,7 +216,7 @@ export class ClusterReader implements TopicReader {
   }
 
   private report(error: Error): void {
-    const code = error instanceof MillraceError ? error.code : 'MR7225';
+    const code = error instanceof MillraceError ? error.code : kafkaNotices.trouble;
     this.context.warn({ code, message: messageOf(error), span: this.context.span });
   }
 

@@ -57,14 +57,14 @@ interface SourceArguments {
 function check(args: SourceArguments, places: ArgumentPlaces): Diagnostic[] {
   const found = [...checkShared(args, places), ...checkOffset(args.offset, places)];
   for (const name of ['batch_size', 'commit_batch_size'] as const)
-    if (args[name] === 0) found.push(problem('MR7211', `\`${name}\` must be greater than zero`, places.of(name)));
+    if (args[name] === 0) found.push(problem('notPositive', `\`${name}\` must be greater than zero`, places.of(name)));
   if (args.commit_timeout !== undefined && args.commit_timeout <= 0)
-    found.push(problem('MR7211', '`commit_timeout` must be greater than zero', places.of('commit_timeout')));
+    found.push(problem('notPositive', '`commit_timeout` must be greater than zero', places.of('commit_timeout')));
   if (args.topic !== undefined) found.push(...checkTopic(args.topic, args.exit === true, places));
   const group = args.options?.get('group.id');
   if (args.group_id !== undefined && group !== undefined && group !== args.group_id)
-    found.push(problem('MR7217', '`group_id` and `options."group.id"` are not the same', places.of('group_id')));
-  if (args.group_id === '') found.push(problem('MR7217', '`group_id` must not be empty', places.of('group_id')));
+    found.push(problem('otherGroup', '`group_id` and `options."group.id"` are not the same', places.of('group_id')));
+  if (args.group_id === '') found.push(problem('otherGroup', '`group_id` must not be empty', places.of('group_id')));
   return found;
 }
 
@@ -73,11 +73,11 @@ function checkTopic(topic: string, exits: boolean, places: ArgumentPlaces): Diag
     if (!topicMatcher(topic).isPattern) return [];
   } catch (error) {
     const note = messageOf(error);
-    return [problem('MR7216', '`topic` is not a valid regular expression', places.of('topic'), [note])];
+    return [problem('badPattern', '`topic` is not a valid regular expression', places.of('topic'), [note])];
   }
   if (!exits) return [];
   const message = '`exit` cannot be used with a regular expression as the topic';
-  return [problem('MR7218', message, places.of('exit'), ['new topics may match at any time'])];
+  return [problem('exitOfPattern', message, places.of('exit'), ['new topics may match at any time'])];
 }
 
 function makeSource(
@@ -153,7 +153,7 @@ export const fromKafka = defineOperator({
   validate: (args, places) => [
     ...check(args, places),
     ...LATER.filter(name => args[name] !== undefined && args[name] !== null && args[name] !== false).map(name =>
-      problem('MR7219', `\`${name}\` is not implemented in this version`, places.of(name), [], [HINTS[name]]),
+      problem('notYet', `\`${name}\` is not implemented in this version`, places.of(name), [], [HINTS[name]]),
     ),
   ],
   create: (args, context) =>

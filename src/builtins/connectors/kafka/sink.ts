@@ -21,6 +21,7 @@ import {
 } from '../../../sdk/index.ts';
 import { RecordBatchBuilder } from '../../../wire/records/index.ts';
 import { checkShared, settingsOf, sharedArguments } from './arguments.ts';
+import { kafkaNotices } from './errors.ts';
 
 interface OutgoingRecord {
   readonly topic: string;
@@ -32,7 +33,7 @@ interface OutgoingRecord {
 /** The record of a row; undefined skips the row with a warning. */
 type RecordOf = (batch: Batch, row: number) => OutgoingRecord | undefined;
 
-const UNDELIVERABLE = 'MR7220';
+const UNDELIVERABLE = kafkaNotices.undeliverable;
 const EMBEDDED_BATCH_BYTES = 900_000;
 
 /** Into the embedded log: finished batches, answered when they are synced. */
@@ -218,7 +219,7 @@ export const toKafka = defineOperator({
       if (name === undefined || value === undefined) {
         const what = name === undefined ? '`topic` is no text' : '`message` is neither text nor blob';
         context.warn({
-          code: 'MR7221',
+          code: kafkaNotices.noText,
           message: `${what}; the event is skipped`,
           span: (name === undefined ? topic : (message ?? topic)).span,
         });

@@ -19,6 +19,7 @@ import type { ReadRange } from './arguments.ts';
 import { type ReadBatch, sliceOf, type Taken, takeRecords, unreadable } from './batch.ts';
 import { messagesOf } from './messages.ts';
 import { type OnRevoke, partitionKey, type TopicReader } from './reader.ts';
+import { kafkaNotices } from './errors.ts';
 
 export interface SourceSettings {
   readonly count: number | undefined;
@@ -44,7 +45,7 @@ interface Positions {
 }
 
 const POLL_MS = 500;
-const UNREADABLE = 'MR7223';
+const UNREADABLE = kafkaNotices.unreadable;
 
 export class KafkaSource implements Source {
   private readonly context: StageContext;
@@ -195,7 +196,7 @@ export class KafkaSource implements Source {
 
   private warnOfRepetition(): void {
     this.context.warn({
-      code: 'MR7222',
+      code: kafkaNotices.repetition,
       message:
         'the group gave partitions to another member before their offsets were committed; some events come again',
       span: this.context.span,

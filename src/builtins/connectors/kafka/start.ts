@@ -10,6 +10,7 @@
 import type { ClientSettings } from '../../../client/index.ts';
 import type { StageContext } from '../../../sdk/index.ts';
 import type { StartOffset } from './arguments.ts';
+import { kafkaNotices } from './errors.ts';
 
 export type ResetPolicy = ClientSettings['consumer']['reset'];
 
@@ -91,7 +92,7 @@ export function tellOfMove(context: StageContext, topic: string, partition: numb
   if (overtaken > 0) context.count('overtaken', overtaken);
   const lost = overtaken > 0 ? `: ${overtaken} records were removed before they could be read` : '';
   context.warn({
-    code: 'MR7224',
+    code: kafkaNotices.moved,
     message: `${topic}/${partition} goes on at ${offset}, because ${moved}${lost}`,
     span: context.span,
     ...(overtaken > 0 && { hints: ['raise the retention of the topic, or find out what kept the pipeline back'] }),

@@ -14,6 +14,7 @@ import {
 import { Endpoint } from './endpoint.ts';
 import { type Http, HttpClient, type HttpTls } from './http.ts';
 import { SplunkSink } from './sink.ts';
+import { hecNotices } from './errors.ts';
 
 const TLS_TEXTS = ['cacert', 'certfile', 'keyfile', 'min_version', 'ciphers'];
 const TLS_KEYS = ['skip_peer_verification', ...TLS_TEXTS];
@@ -63,7 +64,7 @@ export const toSplunk = defineOperator({
   validate: (args, places) => {
     const found: Diagnostic[] = [];
     const add: Add = (name, message, more = {}) => {
-      found.push({ code: 'MR7403', severity: 'error', message, span: places.of(name), ...more });
+      found.push({ code: hecNotices.badArgument, severity: 'error', message, span: places.of(name), ...more });
     };
     for (const other of ['event', 'fields', 'endpoint'] as const) {
       const isGiven = other === 'endpoint' ? args.endpoint === 'raw' : args[other] !== undefined;
@@ -130,7 +131,7 @@ export function makeSplunkSink(args: SplunkArguments, context: StageContext, htt
       time: compile(args.time),
       fields: compile(args.fields),
       includesNulls: args.include_nulls,
-      warn: (_argument, message) => context.warn({ code: 'MR7404', message, span: context.span }),
+      warn: (_argument, message) => context.warn({ code: hecNotices.badValue, message, span: context.span }),
     },
     endpoint,
     http,
@@ -182,7 +183,7 @@ function checkTls(tls: Value | undefined, places: ArgumentPlaces, found: Diagnos
   if (tls === undefined || tls === null || typeof tls === 'boolean') return;
   const add = (key: string | undefined, message: string): void => {
     const span = key === undefined ? places.of('tls') : places.ofKey('tls', key);
-    found.push({ code: 'MR7403', severity: 'error', message, span });
+    found.push({ code: hecNotices.badArgument, severity: 'error', message, span });
   };
   if (!(tls instanceof RecordValue)) {
     add(undefined, '`tls` must be a record or a bool');

@@ -22,6 +22,7 @@ import type { Endpoint, Verdict } from './endpoint.ts';
 import { type EnvelopeParts, Envelopes, rawText } from './envelope.ts';
 import type { Http } from './http.ts';
 import { type HecRequest, RequestBuilder } from './request.ts';
+import { hecNotices } from './errors.ts';
 
 export interface SplunkSettings {
   readonly contentLengthMax: number;
@@ -29,10 +30,6 @@ export interface SplunkSettings {
   readonly maxAttempts: number | undefined;
 }
 
-const REFUSED = 'MR7401';
-const TOO_LARGE = 'MR7402';
-const NO_TEXT = 'MR7404';
-const UNKNOWN_ANSWER = 'MR7405';
 /** A request that takes longer holds nothing but itself. */
 const SLOW_MS = 2_000;
 const UNCONFIRMED_BYTES_MAX = 32 * 1024 * 1024;
@@ -137,7 +134,7 @@ export class SplunkSink implements Sink {
   private add(events: EventBatch, delivery: Delivery, row: number): void {
     const raw = this.parts.raw && rawText(this.parts, events, row);
     if (this.parts.raw && !raw) {
-      delivery.deadLetter(row, { code: NO_TEXT, message: '`raw` must be a string' });
+      delivery.deadLetter(row, { code: hecNotices.badValue, message: '`raw` must be a string' });
       return;
     }
     const pieces = raw ? [raw.bytes] : this.envelopes.of(events, row);
@@ -159,9 +156,9 @@ export class SplunkSink implements Sink {
 
   private refuseLarge(delivery: Delivery, row: number, bytes: number): void {
     const message = `event too large for given \`max_content_length\`: serialized event size was \`${bytes}\``;
-    delivery.deadLetter(row, { code: TOO_LARGE, message });
+    delivery.deadLetter(row, { code: hecNotices.tooLarge, message });
     this.context.warn({
-      code: TOO_LARGE,
+      code: hecNotices.tooLarge,
       message: 'event too large for given `max_content_length`',
       notes: [`serialized event size was \`${bytes}\``],
       span: this.context.span,
@@ -296,7 +293,7 @@ export class SplunkSink implements Sink {
       this.split(request, reason);
       return;
     }
-    request.refuse(event, { code: REFUSED, message: reason });
+    request.refuse(event, { code: hecNotices.refused, message: reason });
     const rest: HecRequest[] = [];
     if (event > 0) rest.push(request.part(0, event));
     if (event < request.count - 1) rest.push(request.part(event + 1, request.count));
@@ -307,7 +304,7 @@ export class SplunkSink implements Sink {
 
   private split(request: HecRequest, reason: string): void {
     if (request.count === 1) {
-      request.refuse(0, { code: REFUSED, message: reason });
+      request.refuse(0, { code: hecNotices.refused, message: reason });
       return;
     }
     const half = request.count >>> 1;
@@ -319,7 +316,7 @@ export class SplunkSink implements Sink {
   private again(request: HecRequest, isAttempt: boolean, reason: string): void {
     const { maxAttempts } = this.settings;
     if (isAttempt && maxAttempts !== undefined && ++request.attempts >= maxAttempts) {
-      request.refuseAll({ code: UNKNOWN_ANSWER, message: `${reason}, after ${request.attempts} attempts` });
+      request.refuseAll({ code: hecNotices.unknownAnswer, message: `${reason}, after ${request.attempts} attempts` });
       return;
     }
     this.context.count('retried', request.count);
