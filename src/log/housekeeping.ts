@@ -53,7 +53,7 @@ export class Housekeeping {
       const retention = retentionOf(topic.configs, now);
       for (const partition of topic.partitions) {
         if (++looked % SLICE === 0) await background.breathe();
-        partition.producers.expire(now - producerExpiryMs);
+        partition.producers.expire(clock.monotonic() - producerExpiryMs);
         if (!retention || topic.isDeleted) continue;
         const start = this.parts.damage.instead(0, () => retentionStart(partition, this.parts.places, retention));
         if (start > partition.startOffset) moves.push(this.moveStart(partition, start));

@@ -334,7 +334,7 @@ export class Log {
     });
     if (producerId >= 0) {
       const produced = { producerId, producerEpoch, baseSequence, recordCount, baseOffset, maxTimestamp: time };
-      partition.producers.add(produced, this.io.clock.now(), done);
+      partition.producers.add(produced, this.io.clock.monotonic(), done);
     }
     return done;
   }
@@ -357,7 +357,7 @@ export class Log {
     const { files } = this.io;
     const { directory, fileBytesMax } = this.settings;
     if (!files.exists(directory)) files.makeDirectory(directory);
-    const replay = new Replay(this.states, this.io.clock.now());
+    const replay = new Replay(this.states, this.io.clock.monotonic());
     const recovered = recover(files, directory, entry => replay.visit(entry));
     this.tornBytes = recovered.tornBytes;
     this.places.files = [...recovered.files];

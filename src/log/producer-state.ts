@@ -15,8 +15,9 @@
  * I1 check and entry happen in one step, before anything else can append.
  * I2 what a failed commit had entered is taken out again (`forgetUnsynced`); the first batch of a new producer keeps its
  *    sequence as the expected one, so that what followed it is not taken for a beginning.
- * I3 a producer expires by the time at which the log heard of it, never by the times of its records; and the one longest
- *    unheard goes when there are more than `PRODUCERS_MAX`, so that ids made up by a peer fill no memory.
+ * I3 a producer expires by the time since the log heard of it, on a clock that does not jump, never by the times of its
+ *    records; and the one longest unheard goes when there are more than `PRODUCERS_MAX`, so that ids made up by a peer
+ *    fill no memory.
  */
 import { logErrors } from './errors.ts';
 

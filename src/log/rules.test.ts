@@ -350,3 +350,26 @@ test('a commit thread that ends by itself is fatal: what waits is refused, nothi
   assert.equal(partition!.nextOffset, 0);
   await log.close();
 });
+
+test('producers are forgotten when nothing was heard of them for long, by a clock that does not jump', async () => {
+  const manual = simIo();
+  let jumpMs = 0;
+  const clock: Io['clock'] = {
+    now: () => manual.clock.now() + jumpMs,
+    monotonic: () => manual.clock.monotonic(),
+    after: (ms, callback) => manual.clock.after(ms, callback),
+  };
+  const log = await Log.open({ ...manual, clock }, { directory: DIRECTORY, reserveBytes: 0, producerExpiryMs: 10_000 });
+  const [partition] = (await log.createTopic('', 't', 1, KEEP_ALL)).partitions;
+  const batch = (): Uint8Array => batchOf(['a'], { id: 7, sequence: 0 });
+  await log.append(partition!, batch());
+  for (const jump of [1e9, -1e9]) {
+    jumpMs = jump;
+    await log.applyRetention();
+    assert.equal((await log.append(partition!, batch())).baseOffset, 0, 'a repetition is known as one');
+  }
+  await manual.clock.pass(10_001);
+  await log.applyRetention();
+  assert.equal((await log.append(partition!, batch())).baseOffset, 1);
+  await log.close();
+});
