@@ -139,9 +139,15 @@ export class Endpoint {
   /** `query`: of a raw request, what holds for all its events. */
   async send(body: Uint8Array, query: string | undefined): Promise<Verdict> {
     this.underway++;
+    const request = this.acknowledgements.sent();
     try {
-      return this.judge(await this.post(body, query));
+      const answer = await this.post(body, query);
+      const verdict = this.judge(answer);
+      if (isCollectors(answer)) this.acknowledgements.answered(request);
+      else this.acknowledgements.lost(request);
+      return verdict;
     } catch (error) {
+      this.acknowledgements.lost(request);
       const isTimeout = error instanceof HttpTimeout;
       return this.failed(isTimeout ? 'timeout' : 'connection', causeOf(error), undefined);
     } finally {
@@ -304,6 +310,11 @@ export class Endpoint {
       ...(cookie !== undefined && { cookie }),
     };
   }
+}
+
+/** False where a proxy gives up: the collector may have taken the request. */
+function isCollectors({ body, status }: HttpAnswer): boolean {
+  return status < 500 || parseReply(body).code !== undefined;
 }
 
 /** Connection errors hide what happened in their causes. */
