@@ -33,6 +33,8 @@ class ScriptedReader implements TopicReader {
   saved: ReadonlyMap<string, number> | undefined;
   isAtEnd = false;
   isOurs = true;
+  /** The group does not answer. */
+  isStuck = false;
   released = 0;
   revoke!: OnRevoke;
   private readonly rounds: ReadBatch[][] = [];
@@ -58,7 +60,7 @@ class ScriptedReader implements TopicReader {
 
   open(saved: ReadonlyMap<string, number>): Promise<void> {
     this.saved = saved;
-    return Promise.resolve();
+    return this.isStuck ? new Promise(() => undefined) : Promise.resolve();
   }
 
   async poll(waitMs: number): Promise<readonly ReadBatch[]> {
@@ -106,7 +108,12 @@ const DEFAULTS: SourceSettings = {
 
 async function start(
   settings: Partial<SourceSettings>,
-  options: { readonly checkpoints?: CheckpointStore; readonly bytesMax?: number; readonly rest?: string } = {},
+  options: {
+    readonly checkpoints?: CheckpointStore;
+    readonly bytesMax?: number;
+    readonly rest?: string;
+    readonly isStuck?: boolean;
+  } = {},
 ): Promise<Stand & { readonly reader: ScriptedReader; readonly offsets: () => number[] }> {
   let reader!: ScriptedReader;
   const asEvents = 'events' in settings ? settings.events : DEFAULTS.events;
@@ -120,6 +127,7 @@ async function start(
       new KafkaSource(context, { ...DEFAULTS, ...settings }, 't', onRevoke => {
         reader = new ScriptedReader((ms, callback) => context.io.clock.after(ms, callback));
         reader.revoke = onRevoke;
+        reader.isStuck = options.isStuck === true;
         return reader;
       }),
   });
@@ -371,6 +379,19 @@ test('a source that has ended gives its partitions back at once', async () => {
   await stand.pass(1_000);
   assert.equal(isGiven, true);
   assert.deepEqual(stand.offsets(), [1]);
+});
+
+test('a group that does not answer keeps nobody from draining', async () => {
+  const stand = await start({}, { isStuck: true });
+  await stand.pass();
+  let hasEnded = false;
+  void stand.task.finished.then(() => {
+    hasEnded = true;
+  });
+  stand.task.drain();
+  await stand.pass();
+  assert.ok(hasEnded);
+  assert.deepEqual(stand.offsets(), []);
 });
 
 test('nothing is read while the pipeline has no credits, and every batch is let go of', async () => {

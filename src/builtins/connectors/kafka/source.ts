@@ -67,6 +67,10 @@ export class KafkaSource implements Source {
   private cuts = 0;
   private committedCut = 0;
   private isStopped = false;
+  private markStopped: () => void = () => undefined;
+  private readonly stopped = new Promise<void>(resolve => {
+    this.markStopped = resolve;
+  });
   private isOver = false;
   private emitted = 0;
   private sinceCut = 0;
@@ -86,7 +90,7 @@ export class KafkaSource implements Source {
   }
 
   async run(out: SourceOutput, positions: string | undefined): Promise<void> {
-    await this.reader.open(this.restore(positions));
+    if (!(await this.hasOpened(this.reader.open(this.restore(positions))))) return;
     this.cutMs = this.context.io.clock.monotonic();
     while (!this.isStopped && this.left > 0 && !this.isAtEnd) {
       await this.context.credits.room();
@@ -102,6 +106,7 @@ export class KafkaSource implements Source {
 
   stop(): void {
     this.isStopped = true;
+    this.markStopped();
   }
 
   async commit(positions: string): Promise<void> {
@@ -131,6 +136,15 @@ export class KafkaSource implements Source {
 
   health(): SinkHealth | undefined {
     return this.reader.health?.();
+  }
+
+  /** False when it was stopped before: a cluster or a group that is slow to answer keeps nobody from that. */
+  private async hasOpened(opening: Promise<void>): Promise<boolean> {
+    const hasOpened = await Promise.race([opening.then(() => true), this.stopped.then(() => false)]);
+    this.isOver = !hasOpened;
+    // What becomes of it is of no use any more, nor why it failed.
+    if (!hasOpened) opening.catch(() => undefined);
+    return hasOpened;
   }
 
   private restore(positions: string | undefined): ReadonlyMap<string, number> {
