@@ -99,6 +99,12 @@ export class Arena {
     return this.holders.length;
   }
 
+  /** Slabs that somebody holds; the one that rooms are cut from is not counted while it has no other holder. */
+  get heldSlabs(): number {
+    const isOpenOnly = this.open !== undefined && this.holders[this.open.id] === 1;
+    return this.slabs - this.freeSlabs - (isOpenOnly ? 1 : 0);
+  }
+
   /** A slab with one holder, or undefined when none is free. */
   take(): Slab | undefined {
     const id = this.free.pop();

@@ -106,6 +106,11 @@ export class Broker {
     return this.services.memory.answerBytes;
   }
 
+  /** Of requests that are being received or done. */
+  get requestBytes(): number {
+    return this.services.memory.requestBytes;
+  }
+
   get refusedCount(): number {
     return this.services.refusals.total;
   }

@@ -1,8 +1,10 @@
 /**
  * Threads that run in the caller's thread, for unit tests and the simulation: the same modules, the same messages, handed
  * over by a scheduler instead of a queue between threads. Messages keep their order and never arrive within `post`.
+ *
+ * What a thread has when it is stopped goes with it, as with a real one: its timers, and the files that it has open.
  */
-import type { Io, Port, Thread, ThreadMain, Threads } from './types.ts';
+import type { File, FileSystem, Io, Port, Thread, ThreadMain, Threads } from './types.ts';
 
 export class InlineThreads implements Threads {
   readonly cores = 1;
@@ -22,7 +24,8 @@ export class InlineThreads implements Threads {
     const main = this.modules.get(name);
     if (!main || !this.io) throw new Error(`no inline module ${name}`);
     const [outside, inside] = portPair(this.defer);
-    void Promise.resolve(main(this.io, inside, data));
+    const life = new Life(this.io);
+    void Promise.resolve(main(life.io, inside, data));
     let onExit: (error: Error | undefined) => void = () => undefined;
     return {
       ...outside,
@@ -31,10 +34,58 @@ export class InlineThreads implements Threads {
       },
       stop: () => {
         inside.onMessage(() => undefined);
+        life.end();
         onExit(undefined);
         return Promise.resolve();
       },
     };
+  }
+}
+
+/** What a thread holds of the seam. */
+class Life {
+  readonly io: Io;
+  private readonly open = new Set<File>();
+  private hasEnded = false;
+
+  constructor(outer: Io) {
+    const { clock, files } = outer;
+    const own: FileSystem = {
+      open: (path, mode) => this.keep(files.open(path, mode)),
+      readFile: path => files.readFile(path),
+      exists: path => files.exists(path),
+      list: path => files.list(path),
+      stat: path => files.stat(path),
+      makeDirectory: path => files.makeDirectory(path),
+      rename: (from, to) => files.rename(from, to),
+      remove: path => files.remove(path),
+      syncDirectory: path => files.syncDirectory(path),
+      freeBytes: path => files.freeBytes(path),
+    };
+    this.io = {
+      ...outer,
+      files: own,
+      clock: {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic(),
+        after: (ms, callback, options) => clock.after(ms, () => this.hasEnded || callback(), options),
+      },
+    };
+  }
+
+  end(): void {
+    this.hasEnded = true;
+    for (const file of this.open) file.close();
+  }
+
+  private keep(file: File): File {
+    const close = file.close.bind(file);
+    this.open.add(file);
+    file.close = () => {
+      this.open.delete(file);
+      close();
+    };
+    return file;
   }
 }
 

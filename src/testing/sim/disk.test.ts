@@ -134,3 +134,33 @@ test('damage at rest is in what is read and in what is left; a copy of the disk 
   copy.restart(new SeededRandom(1));
   assert.equal(text(copy), undefined);
 });
+
+test('a bit reads wrong until it is put right or written again, through a restart', () => {
+  const disk = new SimDisk();
+  written(disk, true);
+  const heal = disk.spoil(PATH, 0, 0);
+  assert.equal(text(disk), 'rynced later');
+  disk.restart(new SeededRandom(1));
+  const file = disk.open(PATH, 'write');
+  const bytes = Buffer.alloc(3);
+  assert.equal(file.read(bytes, 1, 2, 0), 2);
+  assert.equal(bytes.toString(), '\0ry');
+  heal();
+  assert.equal(text(disk), 'synced later');
+  disk.spoil(PATH, 1, 2);
+  assert.notEqual(text(disk), 'synced later');
+  file.write([Buffer.from('y')], 1);
+  assert.equal(text(disk), 'synced later');
+});
+
+test('files are open until they are closed or the machine stops', () => {
+  const disk = new SimDisk();
+  const file = disk.open(PATH, 'create');
+  disk.open(PATH, 'read');
+  assert.deepEqual(disk.openFiles, [PATH, PATH]);
+  file.close();
+  file.close();
+  assert.deepEqual(disk.openFiles, [PATH]);
+  disk.restart();
+  assert.deepEqual(disk.openFiles, []);
+});

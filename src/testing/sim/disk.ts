@@ -14,7 +14,8 @@
  * A process that is killed without a loss of power keeps everything: `restart()` without a random source.
  *
  * Other faults: a full disk, by `capacity` or from a call on (`fullAt`: a write leaves half of its bytes, a name is not
- * made); a sync that fails; and, on a disk at rest, flipped bits, lost and shortened files, places that cannot be read.
+ * made); a sync that fails; a bit that reads wrong until it is written again or `spoil`'s result is called; and, on a disk
+ * at rest, flipped bits, lost and shortened files, places that cannot be read.
  *
  * Invariants
  * I1 what was synced (bytes by `File.sync`, names by `syncDirectory`) survives every crash.
@@ -34,6 +35,8 @@ interface Inode {
   unsynced: Change[];
   /** Positions whose sectors cannot be read. */
   unreadable?: number[];
+  /** Bits that read wrong, by position. */
+  spoiled?: Map<number, number>;
 }
 
 type Renaming =
@@ -53,7 +56,10 @@ export class SimDisk implements FileSystem {
   /** From this changing call on there is no space for anything new. */
   fullAt = Number.POSITIVE_INFINITY;
   isCrashed = false;
-  private epoch = 0;
+  /** Paths of files that are open. */
+  readonly openFiles: string[] = [];
+  /** @internal Counts the lives of the machine. */
+  epoch = 0;
   private names = new Map<string, Inode>();
   private durableNames = new Map<string, Inode>();
   private unsyncedNames: Renaming[] = [];
@@ -65,7 +71,15 @@ export class SimDisk implements FileSystem {
     this.isCrashed = false;
     this.crashAt = Number.POSITIVE_INFINITY;
     this.failSyncAt = Number.POSITIVE_INFINITY;
+    this.openFiles.length = 0;
     this.epoch++;
+  }
+
+  /** One bit reads wrong from now on, through crashes, until the result is called or the byte is written. */
+  spoil(path: string, position: number, bit: number): () => void {
+    const spoiled = (this.inode(path).spoiled ??= new Map());
+    spoiled.set(position, 1 << bit);
+    return () => spoiled.delete(position);
   }
 
   /** Changes one bit, on the disk and in what is read. */
@@ -103,7 +117,7 @@ export class SimDisk implements FileSystem {
     const same = (inode: Inode): Inode => {
       const known = inodes.get(inode);
       if (known) return known;
-      const made = { ...inode, unsynced: [...inode.unsynced] };
+      const made = { ...inode, unsynced: [...inode.unsynced], spoiled: new Map(inode.spoiled) };
       inodes.set(inode, made);
       return made;
     };
@@ -133,14 +147,18 @@ export class SimDisk implements FileSystem {
       this.unsyncedNames.push({ kind: 'set', path, inode });
       this.stop();
     }
-    return new SimFile(this, this.inode(path), this.epoch, mode !== 'read');
+    const file = new SimFile(this, path, this.inode(path), mode !== 'read');
+    this.openFiles.push(path);
+    return file;
   }
 
   readFile(path: string): Uint8Array {
     this.alive();
-    const { content, unreadable } = this.inode(path);
-    if (unreadable?.length) throw failure('EIO', 'input/output error');
-    return Uint8Array.from(content);
+    const inode = this.inode(path);
+    if (inode.unreadable?.length) throw failure('EIO', 'input/output error');
+    const content = Uint8Array.from(inode.content);
+    flip(content, 0, inode.spoiled);
+    return content;
   }
 
   exists(path: string): boolean {
@@ -271,15 +289,17 @@ export class SimDisk implements FileSystem {
 
 class SimFile implements File {
   private readonly disk: SimDisk;
+  private readonly path: string;
   private readonly inode: Inode;
   private readonly epoch: number;
   private readonly isWritable: boolean;
   private isClosed = false;
 
-  constructor(disk: SimDisk, inode: Inode, epoch: number, isWritable: boolean) {
+  constructor(disk: SimDisk, path: string, inode: Inode, isWritable: boolean) {
     this.disk = disk;
+    this.path = path;
     this.inode = inode;
-    this.epoch = epoch;
+    this.epoch = disk.epoch;
     this.isWritable = isWritable;
   }
 
@@ -289,6 +309,7 @@ class SimFile implements File {
     if (this.inode.unreadable?.some(isBroken)) throw failure('EIO', 'input/output error');
     const piece = this.inode.content.subarray(position, position + length);
     target.set(piece, offset);
+    flip(target.subarray(offset, offset + piece.length), position, this.inode.spoiled);
     return piece.length;
   }
 
@@ -306,6 +327,8 @@ class SimFile implements File {
     const missing = growth - (this.disk.isFull ? Math.floor(growth / 2) : this.disk.freeBytes(''));
     // What still fits is written, as `writev` does it.
     if (missing > 0) bytes = bytes.subarray(0, Math.max(0, length - missing));
+    for (const at of this.inode.spoiled?.keys() ?? [])
+      if (at >= position && at < position + bytes.length) this.inode.spoiled!.delete(at);
     this.inode.unsynced.push({ kind: 'write', position, bytes });
     this.inode.content = put(this.inode.content, bytes, position);
     this.disk.stop();
@@ -335,6 +358,7 @@ class SimFile implements File {
     this.disk.count();
     this.inode.unsynced.push({ kind: 'truncate', size });
     this.inode.content = this.inode.content.slice(0, size);
+    for (const at of this.inode.spoiled?.keys() ?? []) if (at >= size) this.inode.spoiled!.delete(at);
     this.disk.stop();
   }
 
@@ -344,6 +368,8 @@ class SimFile implements File {
   }
 
   close(): void {
+    const { openFiles } = this.disk;
+    if (!this.isClosed && this.epoch === this.disk.epoch) openFiles.splice(openFiles.indexOf(this.path), 1);
     this.isClosed = true;
   }
 
@@ -351,6 +377,12 @@ class SimFile implements File {
     this.disk.alive(this.epoch);
     if (this.isClosed || (isWrite && !this.isWritable)) throw failure('EBADF', 'bad file descriptor');
   }
+}
+
+/** Of bytes from a position on, those that read wrong. */
+function flip(bytes: Uint8Array, position: number, spoiled: ReadonlyMap<number, number> | undefined): void {
+  for (const [at, mask] of spoiled ?? [])
+    if (at >= position && at < position + bytes.length) bytes[at - position]! ^= mask;
 }
 
 function put(content: Uint8Array, bytes: Uint8Array, position: number): Uint8Array {

@@ -1,10 +1,17 @@
 /**
  * A simulated network: connections between machines of a world, bytes in order but late and cut anywhere, and faults.
  *
+ *   connecting ─┬─ arrives ─► connected
+ *               ├─ late ────► the other side sees a connection that nobody waits for any more
+ *               └─ lost ────► a time-out; sometimes the other side holds a connection that never speaks
+ *
  *   connected ─┬─ end ──────► the other side sees the end behind what was written
- *              ├─ destroy, death of a machine ─► the other side sees a reset, some time later
+ *              ├─ destroy, death of a machine ─► the other side sees a reset, some time later; or nothing, when its host
+ *              │             has lost power
  *              ├─ cut ──────► both sides see a reset
- *              └─ muted ────► nothing arrives any more, and nobody is told (half-open)
+ *              ├─ stall ────► what travels is held up, and arrives later: meanwhile a new connection may overtake it
+ *              ├─ mute ─────► nothing arrives any more, and nobody is told (half-open)
+ *              └─ deafen ───► the same in one direction
  *
  * Invariants
  * I1 bytes of one direction arrive in order, each once, or not at all from some byte on.
@@ -15,6 +22,14 @@ import type { Machine, World } from './world.ts';
 
 const LATENCY_MS = 3;
 const CHUNK_BYTES = 3_000;
+/** Of connections, while `isLossy`. */
+const LATE_SHARE = 0.1;
+const LOST_SHARE = 0.1;
+
+/** Longer than a client waits for an answer. */
+const STALL_MS = 6_000;
+
+export type LinkFault = 'cut' | 'mute' | 'deafen' | 'stall';
 
 interface Listening {
   readonly machine: Machine;
@@ -28,6 +43,10 @@ export class SimNetwork {
   private nextPort = 40_000;
   /** While it is set, no connection can be made. */
   isDown = false;
+  /** Some connections come late, others never. */
+  isLossy = false;
+  /** Called when bytes arrive whose sender has given the connection up. */
+  onLate: () => void = () => undefined;
 
   constructor(world: World) {
     this.world = world;
@@ -62,45 +81,83 @@ export class SimNetwork {
   }
 
   /** A fault on some open connection: both sides see it, or neither. */
-  breakOne(kind: 'cut' | 'mute'): void {
+  breakOne(kind: LinkFault): void {
     const all = [...this.links];
-    const link = all[this.world.random.below(all.length)];
-    if (kind === 'cut') link?.cut();
-    else link?.mute();
+    all[this.world.random.below(all.length)]?.fault(kind);
+  }
+
+  /** Everything that travels is held up, or nothing of what is open gets through any more. */
+  breakAll(kind: LinkFault): void {
+    for (const link of this.links) link.fault(kind);
+  }
+
+  /** The host of a machine has lost power: those on the other side of its connections are not told. */
+  silence(machine: Machine): void {
+    for (const link of this.links) if (link.isOf(machine)) link.fault('mute');
   }
 
   private connect(machine: Machine, address: Address, timeoutMs: number): Promise<Connection> {
+    const { world } = this;
+    const luck = this.isLossy ? world.random.float() : 1;
+    const isLost = this.isDown || luck < LOST_SHARE;
+    const isLate = luck < LOST_SHARE + LATE_SHARE;
+    const delayMs = isLate ? world.random.float() * 2 * timeoutMs : world.random.float() * LATENCY_MS;
     return new Promise((resolve, reject) => {
-      const { world } = this;
-      world.after(
-        world.random.float() * LATENCY_MS,
+      let hasGivenUp = false;
+      const timer = world.after(
+        timeoutMs,
         () => {
-          if (this.isDown) {
-            world.after(timeoutMs, () => reject(failure('ETIMEDOUT')), machine);
-            return;
-          }
-          const listener = this.listeners.get(`${address.host}:${address.port}`);
-          if (!listener) return reject(failure('ECONNREFUSED'));
-          const local = { host: '127.0.0.1', port: this.nextPort++ };
-          const link = new Link(world, machine, listener.machine, local, address, () => this.links.delete(link));
-          this.links.add(link);
-          resolve(link.near);
-          listener.onConnection(link.far);
+          hasGivenUp = true;
+          reject(failure('ETIMEDOUT'));
         },
         machine,
       );
+      // The first packet may have arrived and its answer been lost.
+      if (isLost && (this.isDown || world.random.float() < 0.5)) return;
+      world.after(delayMs, () => {
+        const listener = this.listeners.get(`${address.host}:${address.port}`);
+        if (!listener) {
+          timer.cancel();
+          if (!machine.isDead) world.after(0, () => reject(failure('ECONNREFUSED')), machine);
+          return;
+        }
+        const link = this.open(machine, listener.machine, address);
+        world.after(0, () => listener.onConnection(link.far), listener.machine);
+        if (isLost) link.fault('mute');
+        else if (machine.isDead || hasGivenUp) link.near.destroy();
+        else {
+          const arrived = (): void => {
+            timer.cancel();
+            // Both may have come while the machine was stopped.
+            if (hasGivenUp) link.near.destroy();
+            else resolve(link.near);
+          };
+          world.after(0, arrived, machine);
+        }
+      });
     });
+  }
+
+  private open(from: Machine, to: Machine, address: Address): Link {
+    const local = { host: '127.0.0.1', port: this.nextPort++ };
+    const link = new Link(this.world, from, to, local, address, {
+      onGone: () => this.links.delete(link),
+      onLate: () => this.onLate(),
+    });
+    this.links.add(link);
+    return link;
   }
 }
 
 class Link {
   readonly near: Side;
   readonly far: Side;
-  isMuted = false;
-  private readonly onGone: () => void;
+  private readonly random: World['random'];
+  readonly events: { onGone(): void; onLate(): void };
 
-  constructor(world: World, a: Machine, b: Machine, from: Address, to: Address, onGone: () => void) {
-    this.onGone = onGone;
+  constructor(world: World, a: Machine, b: Machine, from: Address, to: Address, events: Link['events']) {
+    this.random = world.random;
+    this.events = events;
     this.near = new Side(world, this, a, from, to);
     this.far = new Side(world, this, b, to, from);
     this.near.other = this.far;
@@ -109,17 +166,34 @@ class Link {
     b.onDeath(() => this.far.destroy());
   }
 
-  cut(): void {
-    this.near.reset();
-    this.far.reset();
+  isOf(machine: Machine): boolean {
+    return this.near.isOf(machine) || this.far.isOf(machine);
   }
 
-  mute(): void {
-    this.isMuted = true;
+  fault(kind: LinkFault): void {
+    const { far, near, random } = this;
+    switch (kind) {
+      case 'cut':
+        near.reset();
+        far.reset();
+        return;
+      case 'mute':
+        near.isMuted = true;
+        far.isMuted = true;
+        return;
+      case 'deafen':
+        (random.float() < 0.5 ? near : far).isMuted = true;
+        return;
+      case 'stall': {
+        const ms = random.float() * STALL_MS;
+        if (random.float() < 0.7) near.stall(ms);
+        if (random.float() < 0.7) far.stall(ms);
+      }
+    }
   }
 
   gone(): void {
-    if (this.near.isClosed && this.far.isClosed) this.onGone();
+    if (this.near.isClosed && this.far.isClosed) this.events.onGone();
   }
 }
 
@@ -128,6 +202,8 @@ class Side implements Connection {
   readonly remote: Address;
   other!: Side;
   isClosed = false;
+  /** Nothing reaches this side any more. */
+  isMuted = false;
   private readonly world: World;
   private readonly link: Link;
   private readonly machine: Machine;
@@ -137,6 +213,9 @@ class Side implements Connection {
   private isPaused = true;
   private hasEnded = false;
   private lastArrival = 0;
+  private stalledUntil = 0;
+  /** On its way to this side. */
+  private readonly travelling: (() => void)[] = [];
 
   constructor(world: World, link: Link, machine: Machine, local: Address, remote: Address) {
     this.world = world;
@@ -144,6 +223,17 @@ class Side implements Connection {
     this.machine = machine;
     this.local = local;
     this.remote = remote;
+  }
+
+  isOf(machine: Machine): boolean {
+    return this.machine === machine;
+  }
+
+  /** What travels to this side, and what will, does not arrive before that time is over. */
+  stall(ms: number): void {
+    const until = this.world.time + ms;
+    this.lastArrival = Math.max(this.lastArrival, until);
+    this.stalledUntil = Math.max(this.stalledUntil, until);
   }
 
   start(handler: ConnectionHandler): void {
@@ -187,8 +277,8 @@ class Side implements Connection {
     if (this.isClosed) return;
     this.later(() => this.close());
     this.isClosed = true;
-    // A reset travels like bytes do; a muted link tells nobody.
-    if (!this.link.isMuted) this.other.arrive(() => this.other.reset());
+    // A reset travels like bytes do.
+    this.other.arrive(() => this.other.reset());
     this.link.gone();
   }
 
@@ -208,10 +298,10 @@ class Side implements Connection {
   }
 
   private send(item: Uint8Array | 'end'): void {
-    if (this.link.isMuted) return;
     const { other } = this;
     other.arrive(() => {
-      if (other.isClosed || this.link.isMuted) return;
+      if (other.isClosed) return;
+      if (this.isClosed) this.link.events.onLate();
       other.inbox.push(item);
       other.drain();
     });
@@ -219,11 +309,24 @@ class Side implements Connection {
 
   /** Something that reaches this side, behind all that was sent to it before. */
   private arrive(run: () => void): void {
+    if (this.isMuted) return;
     const { random, time } = this.world;
     // Most bytes travel fast; some are held up.
     const delay = random.float() < 0.02 ? random.float() * 200 : random.float() * LATENCY_MS;
     this.lastArrival = Math.max(this.lastArrival + 0.001, time + delay);
-    this.world.after(this.lastArrival - time, run, this.machine);
+    this.travelling.push(run);
+    this.world.after(this.lastArrival - time, () => this.deliver(), this.machine);
+  }
+
+  private deliver(): void {
+    const { stalledUntil, world } = this;
+    if (stalledUntil > world.time) {
+      // All that travels waits, in its order.
+      world.after(stalledUntil - world.time + 0.001, () => this.deliver(), this.machine);
+      return;
+    }
+    const run = this.travelling.shift()!;
+    if (!this.isMuted) run();
   }
 
   private drain(): void {

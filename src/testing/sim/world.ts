@@ -1,8 +1,10 @@
 /**
  * A simulated world: time that jumps from event to event, machines that die at any of them, one seed behind every choice.
  *
- *   event   something due at a moment for a machine: a timer, bytes that arrive, a message between threads
- *   turn    one event runs, then every promise that it settled; only then the next
+ *   event     something due at a moment for a machine: a timer, bytes that arrive, a message between threads
+ *   turn      one event runs, then every promise that it settled; only then the next
+ *   machine   one life of a process. Its wall clock is its host's, which may jump either way; its monotonic clock and its
+ *             timers know nothing of that. It may be stopped for a while (SIGSTOP): what was due comes when it goes on.
  *
  * What a machine scheduled dies with it. Two runs of one seed make the same turns: `trace` is a hash over them.
  *
@@ -11,9 +13,11 @@
  * I2 nothing of a dead machine runs.
  */
 import {
+  Arena,
   type Clock,
   InlineThreads,
   type Io,
+  makeArenaMemory,
   type Network,
   SeededRandom,
   type ThreadMain,
@@ -95,13 +99,15 @@ export class World {
   /** One event that is due, with all that follows from it; false when there is none. */
   private async turn(until: number): Promise<boolean> {
     for (;;) {
-      const next = this.heap[0];
-      if (!next || next.due > until) return false;
+      const first = this.heap[0];
+      if (!first || first.due > until) return false;
       this.pop();
-      if (next.isCancelled || next.machine?.isDead) continue;
-      this.time = next.due;
+      if (first.isCancelled || first.machine?.isDead) continue;
+      const next = first.machine ? this.inTurn(first, first.machine) : first;
+      if (!next) continue;
+      this.time = first.due;
       this.turns++;
-      this.trace = (Math.imul(this.trace ^ next.order, 0x01000193) + Math.floor(next.due * 1_000)) >>> 0;
+      this.trace = (Math.imul(this.trace ^ next.order, 0x01000193) + Math.floor(first.due * 1_000)) >>> 0;
       try {
         next.run();
       } catch (error) {
@@ -111,6 +117,18 @@ export class World {
       await settled();
       return true;
     }
+  }
+
+  /** What the machine does now: nothing while it is stopped; then first what came meanwhile, as it came. */
+  private inTurn(event: Event, machine: Machine): Event | undefined {
+    const { backlog, resumesAt } = machine;
+    const isStopped = resumesAt > event.due;
+    if (!isStopped && backlog.length === 0) return event;
+    if (event.run !== catchUp) backlog.push(event);
+    if (isStopped) return undefined;
+    const next = backlog.shift()!;
+    if (backlog.length > 0) this.after(event.due - this.time, catchUp, machine);
+    return next.isCancelled ? undefined : next;
   }
 
   private push(event: Event): void {
@@ -142,6 +160,9 @@ export class World {
   }
 }
 
+/** The event by which a machine goes on with what it has missed. */
+function catchUp(): void {}
+
 function isBefore(a: Event, b: Event): boolean {
   return a.due < b.due || (a.due === b.due && a.order < b.order);
 }
@@ -153,23 +174,42 @@ function settled(): Promise<void> {
   });
 }
 
+/** The clock on the wall of a host, which outlives its processes. */
+export interface WallClock {
+  /** What it is wrong by. */
+  offsetMs: number;
+}
+
+const RESERVED_BYTES = 16 * 1024 * 1024;
+const SLAB_BYTES = 128 * 1024;
+const SLABS = 24;
+/** Memories of machines that are dead: a new one costs more than a run. */
+const memories: WebAssembly.Memory[] = [];
+
 /** A machine that runs until it is killed. What is to survive is on its disk. */
 export class Machine {
   readonly world: World;
   readonly disk: SimDisk;
+  readonly wall: WallClock;
   isDead = false;
+  /** It is stopped until then. */
+  resumesAt = 0;
+  /** @internal What was due while it was stopped. */
+  readonly backlog: Event[] = [];
   private readonly deaths: (() => void)[] = [];
+  private memory: WebAssembly.Memory | undefined;
 
-  constructor(world: World, disk = new SimDisk()) {
+  constructor(world: World, disk = new SimDisk(), wall: WallClock = { offsetMs: 0 }) {
     this.world = world;
     this.disk = disk;
+    this.wall = wall;
   }
 
   /** Its part of the seam. `threads` are the modules that it may start, by name. */
   io(network: (machine: Machine) => Network, threads: Readonly<Record<string, ThreadMain>> = {}): Io {
-    const { disk, world } = this;
+    const { disk, wall, world } = this;
     const clock: Clock = {
-      now: () => EPOCH_MS + Math.floor(world.time),
+      now: () => EPOCH_MS + Math.floor(world.time + wall.offsetMs),
       monotonic: () => world.time,
       after: (ms, callback) => world.after(ms, callback, this),
     };
@@ -178,8 +218,20 @@ export class Machine {
     return inline.io;
   }
 
+  /** Its arena, one in a life; small, so that slabs are handed around. */
+  makeArena(): Arena {
+    this.memory = memories.pop() ?? makeArenaMemory(RESERVED_BYTES + SLABS * SLAB_BYTES + 64);
+    return new Arena(this.memory, { slabBytes: SLAB_BYTES, reservedBytes: RESERVED_BYTES });
+  }
+
   onDeath(callback: () => void): void {
     this.deaths.push(callback);
+  }
+
+  /** Stops for `ms`; nobody is told, and what arrives waits. */
+  stop(ms: number): void {
+    this.resumesAt = Math.max(this.resumesAt, this.world.time + ms);
+    this.world.after(ms + 0.001, catchUp, this);
   }
 
   /** At once: timers, threads and connections are gone. */
@@ -187,5 +239,7 @@ export class Machine {
     if (this.isDead) return;
     this.isDead = true;
     for (const callback of this.deaths) callback();
+    if (this.memory) memories.push(this.memory);
+    this.memory = undefined;
   }
 }
