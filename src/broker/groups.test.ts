@@ -422,6 +422,7 @@ test('ListGroups tells state and type, filters by both in any case, and knows gr
   await stableGroup(sim, 1, { ...SETTINGS, group: 'stable' });
   const preparing = await member(sim, { group: 'preparing', instanceId: 'i' });
   const waiting = preparing.joinOnce();
+  while (!sim.coordination.find('', 'preparing')) await sim.pass(5);
   const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }];
   const commit = { groupId: 'simple', memberId: '', topics: [{ name: 't', partitions }] };
   await sim.finish(client.ask(apis.offsetCommit, 2, commit));
