@@ -144,6 +144,8 @@ class Recovery {
     const isUnlisted = ({ sequence }: Found): boolean => sequence < this.newestListed && !this.listed.has(sequence);
     const unlisted = found.filter(isUnlisted);
     if (unlisted.length === 0) return found;
+    // The manifest that lists them no more may have its name, and not yet keep it.
+    this.files.syncDirectory(this.directory);
     for (const { path } of unlisted) this.files.remove(path);
     this.files.syncDirectory(this.directory);
     return found.filter(file => !isUnlisted(file));
