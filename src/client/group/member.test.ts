@@ -177,6 +177,20 @@ test('a commit during a rebalance is refused or taken, and told so; the next gen
   assert.equal(coordinator.generation, 2);
 });
 
+test('a commit that is tried again ends with the membership, and takes none back that came later', async () => {
+  const { coordinator, member, scripted } = await started();
+  coordinator.commits.push('COORDINATOR_LOAD_IN_PROGRESS');
+  const commits = [member.commit(at(3)), member.commit(at(4))];
+  assert.deepEqual(await scripted.settle(Promise.all(commits)), [true, true]);
+  assert.equal(coordinator.committed.get(0), 4);
+  coordinator.commits.push(...Array.from({ length: 100 }, () => 'COORDINATOR_LOAD_IN_PROGRESS' as const));
+  const late = member.commit(at(5));
+  coordinator.heartbeats.push('UNKNOWN_MEMBER_ID');
+  assert.equal(await scripted.settle(late), false);
+  assert.equal(coordinator.committed.get(0), 4);
+  await scripted.settle(member.close());
+});
+
 test('partitions are given back while a slow sink still has their batch: heartbeats go on, and it commits in time', async () => {
   let finish: (() => void) | undefined;
   const revoking = new Promise<void>(resolve => {

@@ -10,8 +10,8 @@
  * Invariants
  * I1 `onRevoke` runs before every new join and is awaited: what was processed can be committed in the old generation. Each
  *    `onAssign` is followed by one `onRevoke` or by `close`.
- * I2 commits carry the generation in which the partitions were assigned, and none are made without; the caller is told of
- *    one refused for that.
+ * I2 commits carry the generation in which the partitions were assigned, and none are made or tried again without; the
+ *    caller is told of one refused for that. They are made in their order, so that none takes a later one back.
  * I3 a generation that has not been confirmed for a session time-out counts as lost: others have the partitions by then.
  */
 import { MillraceError, type Timer } from '../../base/index.ts';
@@ -116,6 +116,8 @@ export class GroupMember {
   /** Set while partitions are ours. */
   private membership: Membership | undefined;
   private isLost = false;
+  /** The last commit, whatever became of it. */
+  private committing: Promise<unknown> = Promise.resolve();
   /** Why the membership ends for good. */
   private fatal: Error | undefined;
   private disturb: () => void = () => undefined;
@@ -155,7 +157,11 @@ export class GroupMember {
     if (offsets.length === 0) return true;
     const { membership } = this;
     if (!membership) return false;
-    return commitOffsets(this.cluster, this.settings.groupId, offsets, membership);
+    const isOurs = (): boolean => this.membership === membership;
+    const { groupId } = this.settings;
+    const commit = this.committing.then(() => commitOffsets(this.cluster, groupId, offsets, membership, isOurs));
+    this.committing = commit.catch(() => undefined);
+    return commit;
   }
 
   /** Leaves, unless it is static; what is under way ends. */

@@ -29,12 +29,13 @@ const GENERATION_OVER: ReadonlySet<number> = new Set(
 const COMMIT_BY_NAME = 9;
 const FETCH_BY_NAME = 7;
 
-/** Commits; false when the member's generation is over and nothing was committed. */
+/** Commits; false when the member's generation is over and nothing was committed. It is not tried once `isOurs` is false. */
 export async function commitOffsets(
   cluster: Cluster,
   groupId: string,
   offsets: readonly GroupOffset[],
   member?: Membership,
+  isOurs: () => boolean = () => true,
 ): Promise<boolean> {
   const request = {
     groupId,
@@ -51,6 +52,7 @@ export async function commitOffsets(
     })),
   };
   return askCoordinator(cluster, groupId, 'OffsetCommit', async connection => {
+    if (!isOurs()) return { code: 0, value: false };
     const answer = await connection.request(apis.offsetCommit, request, { cap: COMMIT_BY_NAME });
     const codes = answer.topics.flatMap(({ partitions }) => partitions.map(partition => partition.errorCode));
     if (codes.some(code => GENERATION_OVER.has(code))) return { code: 0, value: false };
