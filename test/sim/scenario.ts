@@ -40,8 +40,8 @@ const TOPIC_CONFIGS = new Map([
 /** Every time-out of the clients, and the time after which a delivery is given up, many times over. */
 const SETTLE_TRIES = 40;
 const SETTLE_MS = 10_000;
-/** Longer than the broker keeps a connection that says nothing. */
-const IDLE_MS = 700_000;
+/** Longer than a group waits for its members, and the broker then for a connection that says nothing. */
+const IDLE_MS = 500_000;
 
 export function runScenario(settings: ScenarioSettings): Promise<ScenarioResult> {
   return new Scenario(settings).play();

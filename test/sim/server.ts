@@ -32,6 +32,7 @@ const BROKER = {
   autoCreateTopics: false,
   requestMemoryBytes: 150_000,
   answerMemoryBytes: 300_000,
+  idleMs: 120_000,
 };
 /** What a start that meets damage says. */
 const DAMAGE_CODES = ['MR5003', 'MR5012', 'MR5013', 'MR5014'];
