@@ -1,10 +1,10 @@
 /**
  * Crash points without exception: every workload stops at every changing call, by a kill and by losses of power under several
- * seeds; and every recovery from there stops at every call of its own, by either.
+ * seeds, and ends at every sync that fails; and every recovery from there stops at every call of its own, by either.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { courseOf, crashAt, type Kind } from './crash.ts';
+import { courseOf, crashAt, type CrashPoint, type Kind } from './crash.ts';
 import { WORKLOADS } from './crash-workloads.ts';
 
 const KINDS: readonly Kind[] = ['kill', 'power lost'];
@@ -14,19 +14,20 @@ for (const workload of WORKLOADS) {
   test(`${workload.name}: every call, and every call of coming back`, async t => {
     const course = await courseOf(workload);
     let points = 0;
-    const crash = async (point: Parameters<typeof crashAt>[2]): Promise<number> => {
+    const crash = (point: CrashPoint): Promise<number> => {
       points++;
       return crashAt(workload, course, point);
     };
+    const crashes = async (call: number, kind: CrashPoint['kind'], seed: number): Promise<void> => {
+      const calls = await crash({ call, kind, seed });
+      for (let recoveryCall = 1; recoveryCall <= calls; recoveryCall++)
+        for (const recoveryKind of KINDS) await crash({ call, kind, recoveryCall, recoveryKind, seed });
+    };
     for (let call = 1; call <= course.calls; call++) {
-      for (const kind of KINDS) {
-        for (let seed = call * 100; seed < call * 100 + (kind === 'kill' ? 1 : SEEDS); seed++) {
-          const calls = await crash({ call, kind, seed });
-          for (let recoveryCall = 1; recoveryCall <= calls; recoveryCall++)
-            for (const recoveryKind of KINDS) await crash({ call, kind, recoveryCall, recoveryKind, seed });
-        }
-      }
+      await crashes(call, 'kill', call);
+      for (let seed = 0; seed < SEEDS; seed++) await crashes(call, 'power lost', call * 100 + seed);
     }
+    for (let call = 1; call <= course.syncs; call++) await crashes(call, 'failed sync', call);
     t.diagnostic(`${points} crash points over ${course.calls} calls`);
     assert.ok(points > 10 * course.calls);
   });

@@ -1,6 +1,6 @@
 /**
  * Crash points: small workloads over log and coordination that stop at every changing I/O call, by a kill or by a loss of
- * power, come back, and may stop again at every call of coming back.
+ * power, or that end because a sync fails; come back, and may stop again at every call of coming back.
  *
  * A workload is a list of steps, each of which changes one thing durably or nothing. A first run without a crash keeps what
  * is there before and behind each step. A run that stops within step i must come back as before it or as behind it, and as
@@ -36,9 +36,9 @@ export interface Workload {
 export type Kind = 'kill' | 'power lost';
 
 export interface CrashPoint {
-  /** Changing call at which it stops. */
+  /** Changing call at which it stops; of a failed sync, the number of that. */
   readonly call: number;
-  readonly kind: Kind;
+  readonly kind: Kind | 'failed sync';
   /** Call of the recovery at which it stops again; beyond its calls it does not. */
   readonly recoveryCall?: number;
   readonly recoveryKind?: Kind;
@@ -114,6 +114,7 @@ export class Rig {
 export interface Course {
   readonly snapshots: readonly string[];
   readonly calls: number;
+  readonly syncs: number;
 }
 
 export async function courseOf(workload: Workload): Promise<Course> {
@@ -124,7 +125,7 @@ export async function courseOf(workload: Workload): Promise<Course> {
     await step.run(rig);
     snapshots.push(rig.snapshot);
   }
-  return { snapshots, calls: disk.calls };
+  return { snapshots, calls: disk.calls, syncs: disk.syncs };
 }
 
 /** Stops at the point, comes back, compares, and goes on to the end. Tells how many calls coming back took. */
@@ -140,9 +141,10 @@ async function stopAndGoOn(workload: Workload, course: Course, point: CrashPoint
   const { call, kind, recoveryCall = Number.POSITIVE_INFINITY, recoveryKind = 'kill', seed } = point;
   const disk = new SimDisk();
   const random = new SeededRandom(seed);
-  disk.crashAt = call;
+  if (kind === 'failed sync') disk.failSyncAt = call;
+  else disk.crashAt = call;
   const { done, time } = await untilCrash(disk, workload);
-  assert.ok(disk.isCrashed, 'the call is made');
+  assert.ok(hasStopped(disk), 'the call is made');
   await restart(disk, kind, random);
   const before = disk.calls;
   disk.crashAt = before + recoveryCall;
@@ -192,16 +194,21 @@ async function orCrash<T>(disk: SimDisk, promise: Promise<T>): Promise<T | undef
       outcome = { error };
     },
   );
-  while (!outcome && !disk.isCrashed) await settle();
-  if (disk.isCrashed) await settle();
+  while (!outcome && !hasStopped(disk)) await settle();
+  if (hasStopped(disk)) await settle();
   if (outcome && 'value' in outcome) return outcome.value;
-  if (!disk.isCrashed) throw (outcome as { readonly error: unknown }).error;
+  if (!hasStopped(disk)) throw (outcome as { readonly error: unknown }).error;
   return undefined;
 }
 
-async function restart(disk: SimDisk, kind: Kind, random: SeededRandom): Promise<void> {
+/** Behind a sync that failed nothing is written any more: the process ends. */
+function hasStopped(disk: SimDisk): boolean {
+  return disk.isCrashed || disk.syncs >= disk.failSyncAt;
+}
+
+async function restart(disk: SimDisk, kind: CrashPoint['kind'], random: SeededRandom): Promise<void> {
   await settle();
-  disk.restart(kind === 'kill' ? undefined : random);
+  disk.restart(kind === 'power lost' ? random : undefined);
   assert.deepEqual(
     checkLog(disk.copy(), DIRECTORY).findings.filter(finding => finding.kind === 'damage'),
     [],
