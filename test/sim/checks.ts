@@ -12,6 +12,7 @@
  * I8 what a group has committed, some member has processed before.
  * I9 with everything ended, all memory is given back: slabs, budgets, connections, open files.
  * I10 damage is told of where there is some, and nowhere else.
+ * I11 a topic that is made anew under the name of a deleted one holds what was written into it, and nothing of the other.
  */
 import type { DeadLetter } from '../../src/sdk/index.ts';
 import { INPUT, PARTITIONS } from './run.ts';
@@ -126,6 +127,10 @@ export class Checks {
   /** A request arrived whose sender does not wait for it any more. */
   late(nowMs: number): void {
     this.lateMs = nowMs;
+  }
+
+  wasLateSince(ms: number): boolean {
+    return this.lateMs >= ms;
   }
 
   committed(group: string, partition: number, offset: number | undefined, nowMs: number, isWatched: boolean): void {

@@ -1,6 +1,7 @@
 /** Clients of each kind: producers with and without sequences, members of a group, readers of partitions given to them. */
 import type { Io } from '../../src/base/index.ts';
 import {
+  Admin,
   canPass,
   Consumer,
   type FetchedBatches,
@@ -11,6 +12,8 @@ import {
 } from '../../src/client/index.ts';
 import { RecordCursor } from '../../src/wire/records/index.ts';
 import { Actor, GROUPS, INPUT, PARTITIONS, type Run } from './run.ts';
+
+const CODECS = ['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** Sends numbered values to all partitions until it is quiet. One with sequences is named `i…`. */
 export class ProducerActor extends Actor {
@@ -37,6 +40,7 @@ export class ProducerActor extends Actor {
     this.producer = new Producer(this.cluster, {
       lingerMs: 2,
       batchBytes: this.isBulky ? 40_000 : 400,
+      codec: CODECS[this.run.world.random.below(CODECS.length)]!,
       isIdempotent: this.isIdempotent,
       ...(this.isIdempotent && this.run.plant.producer),
     });
@@ -250,4 +254,91 @@ export function valueOf(bytes: Uint8Array): string {
 
 function isClosed(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'MR4208';
+}
+
+/** Makes topics, writes into them, reads them back and deletes them: again and again under the same few names. */
+export class ChurnActor extends Actor {
+  private round = 0;
+  private isIdle = true;
+  private producer: Producer | undefined;
+
+  get isDone(): boolean {
+    return this.run.isQuiet && this.isIdle;
+  }
+
+  protected begin(): void {
+    void this.loop();
+  }
+
+  protected async close(): Promise<void> {
+    await this.producer?.close();
+  }
+
+  protected override died(): void {
+    this.isIdle = true;
+  }
+
+  private async loop(): Promise<void> {
+    const { cluster, machine } = this;
+    const { world } = this.run;
+    this.isIdle = false;
+    while (!machine.isDead && !this.run.isQuiet) {
+      try {
+        await this.once(new Admin(cluster), `churn-${this.round++ % 2}`);
+      } catch (error) {
+        // A request of before that came late may have taken the topic away.
+        if (!canPass(error)) this.run.note('topic given up');
+      }
+      await cluster.sleep(world.random.float() * 500);
+    }
+    if (!machine.isDead) this.isIdle = true;
+  }
+
+  private async once(admin: Admin, topic: string): Promise<void> {
+    const { checks, world } = this.run;
+    const began = world.time;
+    // Whatever an earlier round, or an earlier life, has left behind.
+    await this.until(() => admin.deleteTopic(topic), 'UNKNOWN_TOPIC_OR_PARTITION');
+    await this.until(() => admin.createTopic(topic, 1), 'TOPIC_ALREADY_EXISTS');
+    const producer = new Producer(this.cluster, { lingerMs: 2, batchBytes: 200 });
+    this.producer = producer;
+    const prefix = `${this.name}.${this.lives}.${this.round}`;
+    const sent = Array.from({ length: 1 + world.random.below(20) }, (_, i) => `${prefix}:${i}`);
+    await Promise.all(sent.map(value => producer.send(topic, 0, null, Buffer.from(value))));
+    const found = await this.readBack(topic);
+    const isSame = found.join() === sent.join();
+    if (!isSame && !checks.wasLateSince(began))
+      checks.fail(`I11: ${topic} has ${found.join(', ')}, not ${sent[0]} to ${sent.at(-1)}`);
+  }
+
+  private async readBack(topic: string): Promise<string[]> {
+    const found: string[] = [];
+    const consumer = new Consumer(this.cluster, { maxWaitMs: 200 });
+    consumer.assign([{ topic, partition: 0, offset: FROM_START }]);
+    try {
+      do {
+        for (const piece of await consumer.poll()) {
+          found.push(...recordsOf(piece).map(([, value]) => value));
+          piece.owner?.release();
+        }
+      } while (!consumer.isAtEnd);
+    } finally {
+      consumer.close();
+    }
+    return found;
+  }
+
+  /** Tries until it is done, or was done by a try whose answer was lost. */
+  private async until(attempt: () => Promise<unknown>, done: string): Promise<void> {
+    for (;;) {
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        if (String(error).includes(done)) return;
+        if (!canPass(error)) throw error;
+        await this.cluster.sleep(100 + this.run.world.random.float() * 300);
+      }
+    }
+  }
 }

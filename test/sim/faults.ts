@@ -11,6 +11,8 @@ const HOUR_MS = 3_600_000;
 /** No clock is further off: retention would take what it is to keep. */
 const WALL_MS_MAX = 60 * HOUR_MS;
 const JUMPS_MS = [1_500, 10 * 60_000, 5 * HOUR_MS, 30 * HOUR_MS];
+/** Some runs have little time between two faults. */
+const PACES = [0.15, 0.5, 1, 1];
 /** Longer than a session. */
 const STOP_MS = 12_000;
 
@@ -19,6 +21,7 @@ export class Faults {
   private readonly server: Server;
   private readonly actors: readonly Actor[];
   private readonly kinds: readonly (readonly [string, () => void])[];
+  private readonly pace: number;
 
   constructor(run: Run, server: Server, actors: readonly Actor[], collectors: Collectors) {
     this.run = run;
@@ -68,12 +71,13 @@ export class Faults {
       'collector anew': () => collectors.restart(),
     };
     const chosen = Object.entries(all).filter(() => random.float() < 0.5);
+    this.pace = PACES[random.below(PACES.length)]!;
     this.kinds = chosen.length > 0 ? chosen : Object.entries(all);
   }
 
   schedule(): void {
     const { world } = this.run;
-    world.after(200 + world.random.float() * 2_500, () => {
+    world.after((200 + world.random.float() * 2_500) * this.pace, () => {
       if (this.run.isQuiet) return;
       const [kind, happen] = this.kinds[world.random.below(this.kinds.length)]!;
       if (!COUNTED_BY_THE_SERVER.has(kind)) this.run.note(kind);

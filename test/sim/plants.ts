@@ -163,6 +163,29 @@ export const PLANTS: readonly PlantedBug[] = [
       },
     },
   },
+  {
+    what: 'a topic that is not quite deleted',
+    found: /^I11: /,
+    plant: {
+      broker: ({ log }) => {
+        const create = log.createTopic.bind(log);
+        const remove = log.deleteTopic.bind(log);
+        const left = new Map<string, Uint8Array>();
+        log.deleteTopic = topic => {
+          const [partition] = topic.partitions;
+          if (partition && partition.syncedEnd > 0)
+            left.set(topic.name, Uint8Array.from(log.read(partition, 0, 1)[0]!));
+          return remove(topic);
+        };
+        log.createTopic = async (namespace, name, ...rest) => {
+          const topic = await create(namespace, name, ...rest);
+          const batch = left.get(name);
+          if (batch) await log.append(topic.partitions[0]!, batch);
+          return topic;
+        };
+      },
+    },
+  },
 ];
 
 /** The violations of the first run that shows the expected one; of all runs when none does. */

@@ -7,7 +7,7 @@ import { Admin, clientSettings, Consumer, FROM_START, makeCluster } from '../../
 import { SimNetwork } from '../../src/testing/sim/network.ts';
 import { Machine, World } from '../../src/testing/sim/world.ts';
 import { Checks } from './checks.ts';
-import { MemberActor, partitions, ProducerActor, ReaderActor, recordsOf } from './clients.ts';
+import { ChurnActor, MemberActor, partitions, ProducerActor, ReaderActor, recordsOf } from './clients.ts';
 import { Collectors } from './collector.ts';
 import { Faults } from './faults.ts';
 import { PipelineActor } from './pipelines.ts';
@@ -78,6 +78,7 @@ class Scenario implements Run {
       new ReaderActor(this, 'reader', false),
       new ReaderActor(this, 'committed-reader', true),
       ...[0, 1, 2].map(i => new MemberActor(this, `member-${i}`)),
+      new ChurnActor(this, 'churn'),
       ...[0, 1].map(i => new PipelineActor(this, `copy-${i}`, GROUPS.copy)),
       new PipelineActor(this, 'collect', GROUPS.collect, io => collectors.registry(io)),
     ];

@@ -2,7 +2,8 @@
  * The broker's host: one disk and one wall clock, and a process on it that is killed, loses power and is started again. In
  * the process, beside the broker, a pipeline reads the embedded log and writes into it.
  *
- * Limits are small, so that a run meets them: journal files, the index in memory, what may be pending, clients' memory.
+ * Limits are small, so that a run meets them: journal files, the index in memory, what may be pending, clients' memory. How
+ * small, the seed decides.
  */
 import { type Arena, type Io, MillraceError, systemCode } from '../../src/base/index.ts';
 import { checkpointsOf, embeddedLogOf } from '../../src/app/services.ts';
@@ -10,7 +11,7 @@ import { Broker } from '../../src/broker/index.ts';
 import { Coordination } from '../../src/coordination/index.ts';
 import type { Task } from '../../src/engine/index.ts';
 import { logThreads } from '../../src/log/threads.ts';
-import { Log } from '../../src/log/index.ts';
+import { Log, type LogSettings } from '../../src/log/index.ts';
 import { embeddedLog } from '../../src/sdk/index.ts';
 import { SimDisk } from '../../src/testing/sim/disk.ts';
 import { Machine, type WallClock } from '../../src/testing/sim/world.ts';
@@ -18,12 +19,12 @@ import { makeTask } from './pipelines.ts';
 import { ADDRESS, GROUPS, INPUT, LOGGER, type Run } from './run.ts';
 
 const DIRECTORY = '/data';
+const FILE_BYTES = [15_000, 60_000, 60_000, 1_000_000];
+const PENDING_BYTES = [20_000, 100_000, 100_000, 10_000_000];
+const INDEX_BYTES = [2_000, 20_000, 1_000_000];
 const LOG = {
   directory: DIRECTORY,
-  fileBytesMax: 60_000,
   reserveBytes: 20_000,
-  indexBytesMax: 20_000,
-  pendingBytesMax: 100_000,
   scrubIntervalMs: 100_000,
   unlinkDelayMs: 5_000,
   retentionCheckMs: 2_000,
@@ -51,6 +52,7 @@ export class Server {
   readonly wall: WallClock = { offsetMs: 0 };
   machine: Machine | undefined;
   private readonly run: Run;
+  private readonly settings: Partial<LogSettings> & { readonly directory: string };
   /** Set while the broker serves. */
   private process: Process | undefined;
   private local: Task | undefined;
@@ -59,6 +61,13 @@ export class Server {
 
   constructor(run: Run) {
     this.run = run;
+    const { random } = run.world;
+    this.settings = {
+      ...LOG,
+      fileBytesMax: FILE_BYTES[random.below(FILE_BYTES.length)]!,
+      pendingBytesMax: PENDING_BYTES[random.below(PENDING_BYTES.length)]!,
+      indexBytesMax: INDEX_BYTES[random.below(INDEX_BYTES.length)]!,
+    };
     this.disk = run.plant.disk?.() ?? new SimDisk();
   }
 
@@ -172,7 +181,7 @@ export class Server {
     const io = machine.io(this.run.network.of, logThreads);
     const arena = machine.makeArena();
     plant.arena?.(arena);
-    const log = await Log.open(io, LOG);
+    const log = await Log.open(io, this.settings);
     if (machine.isDead) return;
     log.onFatal = () => void world.after(0, () => this.crashOf(machine, 'fatal'));
     log.onDamage = error => this.run.checks.refusal(error);

@@ -123,8 +123,9 @@ export class SimNetwork {
         }
         const link = this.open(machine, listener.machine, address);
         world.after(0, () => listener.onConnection(link.far), listener.machine);
+        // The answer is lost: the other side alone knows of it.
         if (isLost) link.fault('mute');
-        else if (machine.isDead || hasGivenUp) link.near.destroy();
+        if (isLost || machine.isDead || hasGivenUp) link.near.destroy();
         else {
           const arrived = (): void => {
             timer.cancel();
