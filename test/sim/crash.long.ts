@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { courseOf, crashAt, type CrashPoint, type Kind } from './crash.ts';
+import { type CheckpointPlant, crashPipelineAt, pipelineCalls } from './crash-pipeline.ts';
 import { WORKLOADS } from './crash-workloads.ts';
 
 const KINDS: readonly Kind[] = ['kill', 'power lost'];
@@ -32,3 +33,35 @@ for (const workload of WORKLOADS) {
     assert.ok(points > 10 * course.calls);
   });
 }
+
+test('a pipeline with a state gives its exact result, whatever call its host stops at', async () => {
+  const calls = await pipelineCalls();
+  assert.ok(calls > 100);
+  for (let call = 1; call <= calls; call++) {
+    await crashPipelineAt(call, 'kill', call);
+    for (let seed = 0; seed < SEEDS; seed++) await crashPipelineAt(call, 'power lost', call * 100 + seed);
+  }
+});
+
+test('planted: positions that are kept without the state that belongs to them are found', async () => {
+  const withoutStates: CheckpointPlant = store => {
+    let before = {};
+    return {
+      load: id => store.load(id),
+      save: (id, checkpoint) => {
+        const { states } = checkpoint;
+        const kept = { ...checkpoint, states: before };
+        before = states;
+        return store.save(id, kept);
+      },
+    };
+  };
+  let found = 0;
+  const calls = await pipelineCalls();
+  for (let call = 1; call <= calls; call++)
+    await crashPipelineAt(call, 'kill', call, withoutStates).catch((error: unknown) => {
+      if (!(error instanceof assert.AssertionError)) throw error;
+      found++;
+    });
+  assert.ok(found > 10, `${found}`);
+});

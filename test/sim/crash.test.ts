@@ -7,8 +7,23 @@ for (const workload of WORKLOADS) {
   test(`${workload.name}: whatever call is the last one, what is there is as before or behind its step`, async () => {
     const course = await courseOf(workload);
     for (let call = 1; call <= course.calls; call++) {
-      const kind = call % 2 === 0 ? 'kill' : 'power lost';
-      await crashAt(workload, course, { call, kind, recoveryCall: 1 + (call % 8), recoveryKind: kind, seed: call });
+      const first = call % 2 === 0 ? 'kill' : 'power lost';
+      const second = call % 3 === 0 ? 'kill' : 'power lost';
+      await crashAt(workload, course, {
+        call,
+        kind: first,
+        recoveryCall: 1 + (call % 8),
+        recoveryKind: second,
+        seed: call,
+      });
     }
   });
 }
+
+test('killed, and without power when it has just begun to come back: what it then does is as safe', async () => {
+  for (const workload of WORKLOADS.filter(({ name }) => name === 'topics')) {
+    const course = await courseOf(workload);
+    for (let call = 1; call <= course.calls; call++)
+      await crashAt(workload, course, { call, kind: 'kill', recoveryCall: 1, recoveryKind: 'power lost', seed: call });
+  }
+});
