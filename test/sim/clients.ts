@@ -276,6 +276,7 @@ export class ChurnActor extends Actor {
 
   protected override died(): void {
     this.isIdle = true;
+    this.producer = undefined;
   }
 
   private async loop(): Promise<void> {

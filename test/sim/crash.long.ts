@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { courseOf, crashAt, type CrashPoint, type Kind } from './crash.ts';
+import { courseOf, crashAt, type CrashPoint, fillAt, type Kind } from './crash.ts';
 import { type CheckpointPlant, crashPipelineAt, pipelineCalls } from './crash-pipeline.ts';
 import { WORKLOADS } from './crash-workloads.ts';
 
@@ -31,6 +31,15 @@ for (const workload of WORKLOADS) {
     for (let call = 1; call <= course.syncs; call++) await crashes(call, 'failed sync', call);
     t.diagnostic(`${points} crash points over ${course.calls} calls`);
     assert.ok(points > 10 * course.calls);
+  });
+}
+
+for (const workload of WORKLOADS) {
+  test(`${workload.name}: space that goes at any call refuses a step, changes nothing, and all goes on when it is back`, async () => {
+    const course = await courseOf(workload);
+    let refused = 0;
+    for (let call = 1; call <= course.calls; call++) if (await fillAt(workload, course, call)) refused++;
+    assert.ok(refused > course.calls / 4, `${refused} of ${course.calls}`);
   });
 }
 

@@ -22,6 +22,11 @@ import { SimDisk } from '../../src/testing/sim/disk.ts';
 import { type ManualIo, settle } from '../../src/testing/sim/manual-io.ts';
 import { batchOf, recordsOf } from '../../src/testing/sim/records.ts';
 
+/** After that a log has seen that there is space again. */
+const SPACE_SEEN_MS = 5_000;
+/** From one look at what retention may take to the next. */
+const RETENTION_MS = 30_000;
+
 export interface Step {
   readonly name: string;
   run(rig: Rig): Promise<unknown>;
@@ -91,12 +96,15 @@ export class Rig {
         start: partition.startOffset,
         end: partition.syncedEnd,
         records: recordsOf(log, partition).map(({ offset, value }) => `${offset} ${value}`),
-        producers: [...partition.producers.stored()].map(({ batches, epoch, expectedSequence, producerId }) => [
-          producerId,
-          epoch,
-          expectedSequence,
-          batches.map(({ baseOffset, firstSequence, lastSequence }) => [baseOffset, firstSequence, lastSequence]),
-        ]),
+        // One whose first batch was refused is remembered for its sequence.
+        producers: [...partition.producers.stored()]
+          .filter(({ batches }) => batches.length > 0)
+          .map(({ batches, epoch, expectedSequence, producerId }) => [
+            producerId,
+            epoch,
+            expectedSequence,
+            batches.map(({ baseOffset, firstSequence, lastSequence }) => [baseOffset, firstSequence, lastSequence]),
+          ]),
       })),
     }));
     const texts = (table: string): string[] =>
@@ -164,6 +172,44 @@ async function stopAndGoOn(workload: Workload, course: Course, point: CrashPoint
   await rig.log.close();
   assert.deepEqual(checkLog(disk, DIRECTORY).findings, []);
   return calls;
+}
+
+/**
+ * From a call on there is no space, until a step is refused for it: that changes nothing, and with space again it is done
+ * without a restart. Tells whether any was refused.
+ */
+export async function fillAt(workload: Workload, course: Course, call: number): Promise<boolean> {
+  const disk = new SimDisk();
+  disk.fullAt = call;
+  let isRefused = false;
+  const rig = await Rig.open(disk, workload, 1).catch((error: unknown) => {
+    if (disk.calls < call) throw error;
+    isRefused = true;
+    disk.fullAt = Number.POSITIVE_INFINITY;
+    return Rig.open(disk, workload, 1);
+  });
+  for (const [i, step] of workload.steps.entries()) {
+    try {
+      await step.run(rig);
+    } catch (error) {
+      if (disk.calls < call || isRefused) throw error;
+      assert.equal(rig.snapshot, course.snapshots[i], `${step.name} was refused, and something has changed`);
+      isRefused = true;
+      disk.fullAt = Number.POSITIVE_INFINITY;
+      await rig.io.clock.pass(SPACE_SEEN_MS);
+      await step.run(rig);
+    }
+    if (rig.snapshot !== course.snapshots[i + 1] && disk.calls >= call && !isRefused) {
+      // It was refused to work that nobody waits for, which is done again.
+      disk.fullAt = Number.POSITIVE_INFINITY;
+      await rig.io.clock.pass(SPACE_SEEN_MS + RETENTION_MS);
+    }
+    assert.equal(rig.snapshot, course.snapshots[i + 1], `${step.name}, space having gone at call ${call}`);
+  }
+  disk.fullAt = Number.POSITIVE_INFINITY;
+  await rig.log.close();
+  assert.deepEqual(checkLog(disk, DIRECTORY).findings, []);
+  return isRefused;
 }
 
 /** Runs into the crash. Steps that were done before it, of which none is taken back. */
