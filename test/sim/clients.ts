@@ -17,6 +17,7 @@ const CODECS = ['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** Sends numbered values to all partitions until it is quiet. One with sequences is named `i…`. */
 export class ProducerActor extends Actor {
+  private readonly topic: string;
   private readonly isIdempotent: boolean;
   /** Now and then a value that needs the broker's memory. */
   private readonly isBulky: boolean;
@@ -24,8 +25,13 @@ export class ProducerActor extends Actor {
   private open = 0;
   private number = 0;
 
-  constructor(run: Run, name: string, options: { readonly isIdempotent: boolean; readonly isBulky: boolean }) {
+  constructor(
+    run: Run,
+    name: string,
+    options: { readonly isIdempotent: boolean; readonly isBulky: boolean; readonly topic?: string },
+  ) {
     super(run, name);
+    this.topic = options.topic ?? INPUT;
     this.isIdempotent = options.isIdempotent;
     this.isBulky = options.isBulky;
   }
@@ -65,25 +71,32 @@ export class ProducerActor extends Actor {
       const padding = this.isBulky ? '.'.repeat(world.random.below(20_000)) : '';
       const value = `${name}.${this.lives}:${partition}:${this.number++}`;
       this.open++;
-      checks.sent(value);
-      producer.append(INPUT, partition, { key: null, value: Buffer.from(`${value} ${padding}`) }, (_tags, error) => {
-        if (machine !== this.machine) return;
-        this.open--;
-        if (!error) checks.acknowledged(value);
-      });
+      if (this.topic === INPUT) checks.sent(value);
+      producer.append(
+        this.topic,
+        partition,
+        { key: null, value: Buffer.from(`${value} ${padding}`) },
+        (_tags, error) => {
+          if (machine !== this.machine) return;
+          this.open--;
+          if (!error && this.topic === INPUT) checks.acknowledged(value);
+        },
+      );
     }
     io.clock.after(20 + world.random.float() * 60, () => this.more(io));
   }
 }
 
-/** Reads the input's partitions from their beginnings on, all the time. */
+/** Reads a topic's partitions from their beginnings on, all the time. */
 export class ReaderActor extends Actor {
+  private readonly topic: string;
   private readonly readsCommitted: boolean;
   private consumer!: Consumer;
   private reading: Promise<void> = Promise.resolve();
 
-  constructor(run: Run, name: string, readsCommitted: boolean) {
+  constructor(run: Run, name: string, readsCommitted: boolean, topic: string = INPUT) {
     super(run, name);
+    this.topic = topic;
     this.readsCommitted = readsCommitted;
   }
 
@@ -94,7 +107,7 @@ export class ReaderActor extends Actor {
   protected begin(): void {
     const { readsCommitted } = this;
     this.consumer = new Consumer(this.cluster, { maxWaitMs: 200, readsCommitted });
-    this.consumer.assign(partitions().map(partition => ({ topic: INPUT, partition, offset: FROM_START })));
+    this.consumer.assign(partitions().map(partition => ({ topic: this.topic, partition, offset: FROM_START })));
     this.reading = this.read();
   }
 

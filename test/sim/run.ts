@@ -16,8 +16,10 @@ export const INPUT = 'in';
 export const OUTPUT = 'out';
 export const LOCAL = 'local';
 export const COLLECTOR = 'collector';
+/** Of little size: what is old goes while it is read. */
+export const SHORT = 'short';
 export const SINKS = [OUTPUT, LOCAL, COLLECTOR] as const;
-export const TOPICS = [INPUT, OUTPUT, LOCAL] as const;
+export const TOPICS = [INPUT, OUTPUT, LOCAL, SHORT] as const;
 /** Groups that read the input to its end. */
 export const GROUPS = { copy: 'copy', local: 'local-copy', collect: 'collect', readers: 'readers' } as const;
 export const ADDRESS = { host: '127.0.0.1', port: 9092 };

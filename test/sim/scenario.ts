@@ -11,7 +11,7 @@ import { ChurnActor, MemberActor, partitions, ProducerActor, ReaderActor, record
 import { Collectors } from './collector.ts';
 import { Faults } from './faults.ts';
 import { PipelineActor } from './pipelines.ts';
-import { type Actor, CLIENT, GROUPS, PARTITIONS, type Plant, type Run, SINKS, TOPICS } from './run.ts';
+import { type Actor, CLIENT, GROUPS, PARTITIONS, type Plant, type Run, SHORT, SINKS, TOPICS } from './run.ts';
 import { Server } from './server.ts';
 
 export interface ScenarioSettings {
@@ -31,12 +31,13 @@ export interface ScenarioResult {
   readonly faults: Readonly<Record<string, number>>;
 }
 
-const TOPIC_CONFIGS = new Map([
+const TOPIC_CONFIGS: readonly (readonly [string, string])[] = [
   ['retention.ms', '-1'],
   // Clocks are hours apart.
   ['message.timestamp.after.max.ms', '9223372036854775807'],
   ['message.timestamp.before.max.ms', '9223372036854775807'],
-]);
+];
+const SHORT_BYTES = '3000';
 /** Every time-out of the clients, and the time after which a delivery is given up, many times over. */
 const SETTLE_TRIES = 40;
 const SETTLE_MS = 10_000;
@@ -77,6 +78,8 @@ class Scenario implements Run {
       new ProducerActor(this, 'p1', { isIdempotent: false, isBulky: false }),
       new ReaderActor(this, 'reader', false),
       new ReaderActor(this, 'committed-reader', true),
+      new ProducerActor(this, 'ishort', { isIdempotent: true, isBulky: false, topic: SHORT }),
+      new ReaderActor(this, 'short-reader', true, SHORT),
       ...[0, 1, 2].map(i => new MemberActor(this, `member-${i}`)),
       new ChurnActor(this, 'churn'),
       ...[0, 1].map(i => new PipelineActor(this, `copy-${i}`, GROUPS.copy)),
@@ -99,7 +102,7 @@ class Scenario implements Run {
     await world.run(world.time + this.faultMs, this.watch);
     await this.calm();
     await this.readAll();
-    checks.finish(SINKS);
+    checks.finish(SINKS, server.starts);
     await this.end();
     for (const { machine } of [...actors, server]) machine?.kill();
     const { trace, turns } = world;
@@ -124,8 +127,10 @@ class Scenario implements Run {
   private makeTopics(): void {
     const cluster = this.client('admin');
     const admin = new Admin(cluster);
+    const configsOf = (topic: string): Map<string, string> =>
+      new Map([...TOPIC_CONFIGS, ['retention.bytes', topic === SHORT ? SHORT_BYTES : '-1']]);
     const create = (topic: string): Promise<void> =>
-      admin.createTopic(topic, PARTITIONS, TOPIC_CONFIGS).catch(() => cluster.sleep(100).then(() => create(topic)));
+      admin.createTopic(topic, PARTITIONS, configsOf(topic)).catch(() => cluster.sleep(100).then(() => create(topic)));
     void Promise.all(TOPICS.map(create)).then(() => cluster.close());
   }
 

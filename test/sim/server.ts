@@ -150,6 +150,12 @@ export class Server {
     );
   }
 
+  /** The first offset of each partition. */
+  get starts(): ReadonlyMap<string, number> {
+    const partitions = [...(this.log?.topics() ?? [])].flatMap(topic => topic.partitions);
+    return new Map(partitions.map(({ index, startOffset, topic }) => [`${topic.name}/${index}`, startOffset]));
+  }
+
   async endPipeline(): Promise<void> {
     this.local?.drain();
     await this.local?.finished;
