@@ -22,6 +22,7 @@ import { encodeFileHeader, FILE_HEADER_BYTES, FrameBuilder } from './frame.ts';
 import { journalPath } from './journal-reader.ts';
 import { encodeManifest } from './manifest.ts';
 import type { Partition } from './partition.ts';
+import type { Recovered } from './recovery.ts';
 import { Staging } from './staging.ts';
 import type { StateChange, StateTables } from './state-tables.ts';
 
@@ -96,6 +97,8 @@ export class Committer {
   /** The active file's place on disk is made by the next frame. */
   private isFileNew = true;
   private isRollWanted = false;
+  /** The newest file is in no manifest yet: with another one above it, a start could not tell which of them was begun. */
+  private isManifestOwed: boolean;
   /** Bytes of the active file's header and first frame. */
   private headBytes = 0;
   /** Of the job under way. */
@@ -110,12 +113,13 @@ export class Committer {
   constructor(
     io: Io,
     host: CommitterHost,
-    start: { readonly nextSequence: number; readonly lsn: number; readonly manifestGeneration: number },
+    start: Pick<Recovered, 'isManifestOwed' | 'lsn' | 'manifestGeneration' | 'nextSequence'>,
   ) {
     this.io = io;
     this.host = host;
     this.lsn = start.lsn;
     this.generation = start.manifestGeneration;
+    this.isManifestOwed = start.isManifestOwed;
     this.file = this.newFile(start.nextSequence);
     this.thread = io.threads.start(new URL('./commit-thread.ts', import.meta.url), undefined, 'millrace-commit', {
       youngHeapMb: 2,
@@ -180,7 +184,7 @@ export class Committer {
 
   private next(): void {
     if (this.flight) return;
-    if (this.manifestWaiters.length > 0) {
+    if (this.manifestWaiters.length > 0 || (this.isManifestOwed && this.pending.length > 0)) {
       this.flight = { kind: 'manifest', done: this.manifestWaiters };
       this.manifestWaiters = [];
       this.staging.reset();
@@ -284,7 +288,10 @@ export class Committer {
       this.stats.lastSyncMs = report.syncMs;
       if (flight.kind === 'frame') this.apply(flight);
       else if (flight.kind === 'seal') this.sealed(flight.footer);
-      else this.generation++;
+      else {
+        this.generation++;
+        this.isManifestOwed = false;
+      }
       if (flight.kind === 'manifest') for (const done of flight.done) done();
     } else if (flight.kind === 'seal' && !report.isFatal) {
       // No space for the footer: the file does without, what it would say stays in memory.

@@ -180,3 +180,43 @@ test('a start on a full disk works, or says so and leaves nothing running', asyn
   }
   await settle();
 });
+
+test('killed, started on a full disk and killed again: what that leaves is not taken for damage', async () => {
+  const { all, opened } = await calls();
+  let starts = 0;
+  for (let call = opened + 1; call <= all; call++) {
+    const disk = new SimDisk();
+    const io = simIo(disk, call);
+    const work = new Work(io, await openLog(io, SETTINGS));
+    disk.crashAt = call;
+    let isOver = false;
+    const rounds = async (): Promise<void> => {
+      for (let i = 0; i < ROUNDS; i++) await work.round();
+    };
+    void rounds()
+      .catch(() => undefined)
+      .finally(() => {
+        isOver = true;
+      });
+    while (!isOver && !disk.isCrashed) await settle();
+    await settle();
+    disk.restart();
+    // A name may still be made, but nothing is written behind it.
+    disk.capacity = disk.usedBytes;
+    const full = await openLog(simIo(disk, 2), SETTINGS).catch(() => undefined);
+    const partition = full?.topic('', 't')?.partitions[0];
+    if (partition) {
+      starts++;
+      await assert.rejects(full!.append(partition, batchOf(['x'.repeat(5_000)])), { code: 'MR5001' });
+    }
+    disk.restart();
+    disk.capacity = Number.POSITIVE_INFINITY;
+    const later = await openLog(simIo(disk, 3), SETTINGS);
+    const kept = later.topic('', 't')?.partitions[0];
+    const found = new Map((kept ? recordsOf(later, kept) : []).map(({ offset, value }) => [offset, value]));
+    for (const [offset, value] of work.acknowledged)
+      if (offset >= kept!.startOffset) assert.equal(found.get(offset), value, `killed at call ${call}`);
+    await later.close();
+  }
+  assert.ok(starts > 10, `${starts}`);
+});

@@ -47,6 +47,8 @@ export interface Recovered {
   readonly nextSequence: number;
   readonly lsn: number;
   readonly manifestGeneration: number;
+  /** There was no space for a manifest with the newest file: the next file may not be begun before there is one. */
+  readonly isManifestOwed: boolean;
   /** Bytes of a torn tail that were cut off. */
   readonly tornBytes: number;
   /** Offsets that no file has; those behind a partition's start were lost. */
@@ -127,16 +129,19 @@ class Recovery {
       }
       const older = this.openOlder(found.slice(0, -1), newest, replayed.before);
       const all = [...older, replayed.index];
+      const manifestGeneration = replayed.isClean ? generation : this.saveManifest(generation + 1, all);
       return {
         files: all,
         nextSequence: newest.sequence + 1,
         lsn: replayed.lsn,
         tornBytes: replayed.tornBytes,
-        manifestGeneration: replayed.isClean ? generation : this.saveManifest(generation + 1, all),
+        manifestGeneration,
+        isManifestOwed: !replayed.isClean && manifestGeneration === generation,
         gaps: this.gaps,
       };
     }
-    return { files: [], nextSequence: 1, lsn: 0, tornBytes: 0, manifestGeneration: generation, gaps: [] };
+    const nothing = { files: [], nextSequence: 1, lsn: 0, tornBytes: 0, gaps: [] };
+    return { ...nothing, manifestGeneration: generation, isManifestOwed: false };
   }
 
   /** Files whose unlinking was still to come. Those above the manifest's newest were begun after it. */
