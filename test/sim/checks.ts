@@ -43,6 +43,7 @@ export class Checks {
   /** Where readers went on behind a gap. */
   private readonly jumps: { readonly session: string; readonly place: string; readonly to: number }[] = [];
   private readonly commits = new Map<string, number>();
+  private readonly furthest = new Map<string, number>();
   private readonly processedBy = new Map<string, Set<number>>();
   /** Places that members passed without a record: control records. */
   private readonly passed = new Map<string, Set<number>>();
@@ -144,11 +145,17 @@ export class Checks {
     if (now < before && nowMs - this.lateMs > LATE_MS)
       this.fail(`I4: the committed offset of ${key} went from ${before} back to ${now}`);
     this.commits.set(key, now);
+    this.furthest.set(key, Math.max(now, this.furthestCommit(group, partition)));
     if (!isWatched) return;
     const passed = this.passed.get(key);
     let at = before;
     while (at < now && passed?.has(at)) at++;
     if (at < now) this.fail(`I8: ${key} is committed to ${now}, and nobody has processed ${at}`);
+  }
+
+  /** However a late request has set it back: a group that is quiet then commits nothing more. */
+  furthestCommit(group: string, partition: number): number {
+    return this.furthest.get(`${group}/${partition}`) ?? 0;
   }
 
   /** A sink outside has it, for good. */

@@ -15,7 +15,8 @@ import {
 } from '../../src/sdk/index.ts';
 import { Actor, CLIENT, GROUPS, INPUT, LOCAL, OUTPUT, type Run } from './run.ts';
 
-const CLIENT_OPTIONS = Object.entries({ ...CLIENT, 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500' })
+const GROUP = { 'session.timeout.ms': '6000', 'heartbeat.interval.ms': '500', 'max.poll.interval.ms': '10000' };
+const CLIENT_OPTIONS = Object.entries({ ...CLIENT, ...GROUP })
   .map(([name, value]) => `"${name}": "${value}"`)
   .join(', ');
 const FROM_CLUSTER = (group: string): string =>

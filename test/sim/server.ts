@@ -143,10 +143,13 @@ export class Server {
 
   /** By the log itself: what readers have seen may lag behind. */
   isRead(groups: readonly string[]): boolean {
-    const { coordination, log } = this;
-    if (!coordination || !log) return false;
-    return (log.topic('', INPUT)?.partitions ?? []).every(({ index, syncedEnd }) =>
-      groups.every(group => (coordination.committed('', group, INPUT, index)?.offset ?? 0) >= syncedEnd),
+    const partitions = this.log?.topic('', INPUT)?.partitions ?? [];
+    const { checks } = this.run;
+    return (
+      partitions.length > 0 &&
+      partitions.every(({ index, syncedEnd }) =>
+        groups.every(group => checks.furthestCommit(group, index) >= syncedEnd),
+      )
     );
   }
 
