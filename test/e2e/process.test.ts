@@ -220,6 +220,16 @@ see: millrace explain MR1002
   assert.equal(await again.ended, 0, 'the failed start has given the directory back');
 });
 
+test('Ctrl-C ends a pipeline whose standard input is idle, and what it has is delivered', async t => {
+  const text = 'read_ndjson | fork { write_ndjson | save_stdout } | summarize n=count() | write_ndjson | save_stdout';
+  const running = start(t, ['run', text]);
+  running.child.stdin!.write('{"x": 1}\n');
+  await until(() => running.stdout() !== '', 'the event behind an open input');
+  running.child.kill('SIGINT');
+  assert.equal(await running.ended, 0);
+  assert.equal(running.stdout(), '{"x": 1}\n{"n":1}\n');
+});
+
 test('a reader that goes away ends a command quietly', async t => {
   const cwd = directoryOf(t);
   const running = start(t, ['run', 'from {x: 1} | write_ndjson | save_stdout'], { cwd });

@@ -20,6 +20,7 @@ function streamsOf(context: StageContext): StandardStreams {
 
 class StdinSource implements Source {
   private readonly streams: StandardStreams;
+  private readonly stopped = Promise.withResolvers<undefined>();
   private isStopped = false;
 
   constructor(streams: StandardStreams) {
@@ -28,7 +29,8 @@ class StdinSource implements Source {
 
   async run(out: SourceOutput): Promise<void> {
     for (;;) {
-      const chunk = this.isStopped ? undefined : await this.streams.read();
+      // Nobody may ever write to it: what a read that is under way still gives stays unread.
+      const chunk = this.isStopped ? undefined : await Promise.race([this.streams.read(), this.stopped.promise]);
       if (!chunk) break;
       const batch = ChunkBatch.fromChunks([chunk]);
       await out.emit(batch);
@@ -39,6 +41,7 @@ class StdinSource implements Source {
 
   stop(): void {
     this.isStopped = true;
+    this.stopped.resolve(undefined);
   }
 
   commit(): Promise<void> {
