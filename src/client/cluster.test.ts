@@ -163,7 +163,7 @@ test('a topic that cannot be had is refused at once, a leader that is not there 
   await assert.rejects(
     scripted.settle(cluster.topic('t')),
     error =>
-      code('MR4205', /TOPIC_AUTHORIZATION_FAILED/)(error) && /right to the topic/.test((error as MillraceError).help),
+      code('MR4230', /TOPIC_AUTHORIZATION_FAILED/)(error) && /right to the topic/.test((error as MillraceError).help),
   );
   assert.equal(scripted.seen(apis.metadata).length, 3);
 });

@@ -135,6 +135,7 @@ export const clientErrors = defineErrors({
     exit: 1,
     help: 'Read its records and send them one by one.',
   },
+  notAllowed: { code: 'MR4230', text: '{api} {what}: {error}', exit: 6, help: '{remedy}' },
 });
 
 /** What can be done about answers that trying again does not help. */
@@ -159,7 +160,8 @@ export function brokerError(api: string, what: string, code: number): MillraceEr
   const error = errorName(code);
   if (isRetriable(code)) return clientErrors.notReady({ api, what, error });
   const remedy = REMEDIES[error] ?? 'Look the code up in the protocol reference, and at the broker’s log.';
-  return clientErrors.brokerError({ api, what, error, remedy });
+  const isRight = error.endsWith('_AUTHORIZATION_FAILED');
+  return clientErrors[isRight ? 'notAllowed' : 'brokerError']({ api, what, error, remedy });
 }
 
 /** Whether trying again can help. What is no operational error is a bug, and does not pass by itself. */

@@ -67,8 +67,10 @@ sasl.password=\${file:admin-password}
     return run([...args, '-b', kafka, ...all.flatMap(text => ['-X', text])], input);
   };
   const denied = await bob(['produce', 'orders'], 'SCRAM-SHA-256', 'x\n');
-  assert.notEqual(denied.code, 0);
+  assert.equal(denied.code, 6, denied.stderr);
   assert.match(denied.stderr, /TOPIC_AUTHORIZATION_FAILED/);
+  assert.equal((await bob(['topics', 'create', 'more'])).code, 6);
+  assert.equal((await bob(['consume', 'orders', '-n', '1'])).code, 6);
   assert.equal((await admin(['acls', 'allow', 'User:bob', '--operation', 'read,write', '--topic', 'ord*'])).code, 0);
   const produced = await bob(['produce', 'orders'], 'SCRAM-SHA-256', 'one\n');
   assert.deepEqual([produced.code, produced.stderr], [0, '1 records acknowledged\n']);

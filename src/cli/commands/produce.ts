@@ -40,6 +40,7 @@ export default defineCommand<Options>({
         if (failure) break;
       }
       await producer.close();
+      if (failure && acknowledged === 0) throw failure;
       if (failure) {
         const reason = failure.message;
         throw cliErrors.somethingFailed({ failed: sent - acknowledged, all: sent, what: 'records', reason }, failure);

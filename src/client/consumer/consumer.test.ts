@@ -252,7 +252,7 @@ test('an error that does not pass is told once for each poll that meets it; one 
   const consumer = make();
   consumer.assign([{ topic: 't', partition: 0, offset: 0 }]);
   for (let i = 0; i < 2; i++)
-    await assert.rejects(readUntil(scripted, consumer, 1, 9), code('MR4205', /of t\/0: TOPIC_AUTHORIZATION_FAILED/));
+    await assert.rejects(readUntil(scripted, consumer, 1, 9), code('MR4230', /of t\/0: TOPIC_AUTHORIZATION_FAILED/));
   error = 'KAFKA_STORAGE_ERROR';
   await scripted.settle(consumer.poll());
   broker.reset(apis.fetch);

@@ -346,12 +346,12 @@ test('a topic that does not exist and a right that is missing are told at the st
   refused.coordinator.joins.push('GROUP_AUTHORIZATION_FAILED');
   await assert.rejects(
     refused.scripted.settle(refused.member.start()),
-    code('MR4205', /JoinGroup of g: GROUP_AUTHORIZATION_FAILED/),
+    code('MR4230', /JoinGroup of g: GROUP_AUTHORIZATION_FAILED/),
   );
   const later = await started();
   later.coordinator.heartbeats.push('GROUP_AUTHORIZATION_FAILED');
   await later.scripted.pass(5_000);
-  assert.deepEqual(later.events, ['+0,1', '-lost', 'MR4205']);
+  assert.deepEqual(later.events, ['+0,1', '-lost', 'MR4230']);
 });
 
 test('an error of the owner is not taken for one of the group', async () => {

@@ -191,12 +191,12 @@ test('what trying again does not help fails its batch at once, with the reason a
   leaders.fates.set('t/0', ['INVALID_RECORD', 'TOPIC_AUTHORIZATION_FAILED']);
   for (const value of list(0, 5)) send(0, value);
   await scripted.settle(producer.flush());
-  assert.deepEqual(settled, ['0 MR4205', '1 MR4205', '2', '3', '4']);
+  assert.deepEqual(settled, ['0 MR4205', '1 MR4230', '2', '3', '4']);
   assert.deepEqual(leaders.values('t/0'), ['2', '3', '4']);
   leaders.fates.set('t/0', ['TOPIC_AUTHORIZATION_FAILED']);
   await assert.rejects(
     scripted.settle(producer.send('t', 0, null, Buffer.from('x'))),
-    error => code('MR4205', /Produce to t\/0/)(error) && /right to the topic/.test((error as MillraceError).help),
+    error => code('MR4230', /Produce to t\/0/)(error) && /right to the topic/.test((error as MillraceError).help),
   );
 });
 
@@ -370,7 +370,7 @@ test('an identity is asked for until it is there; one that is refused fails what
   scripted.brokers[0]!.on(apis.initProducerId, () => answer() as never);
   await assert.rejects(
     scripted.settle(producer.send('t', 0, null, Buffer.from('x'))),
-    code('MR4205', /InitProducerId .*CLUSTER_AUTHORIZATION_FAILED/),
+    code('MR4230', /InitProducerId .*CLUSTER_AUTHORIZATION_FAILED/),
   );
   await scripted.settle(producer.send('t', 0, null, Buffer.from('x')));
   assert.equal(scripted.seen(apis.initProducerId).length, 4);
