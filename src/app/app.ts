@@ -25,7 +25,7 @@ import {
   systemReason,
 } from '../base/index.ts';
 import { type HttpReply, type HttpServer, listenHttp, type LocalConnection } from '../base/io/local-server.ts';
-import { Broker, type ListenerReport, Security } from '../broker/index.ts';
+import { Broker, consumerFormats, type ListenerReport, Security } from '../broker/index.ts';
 import { Coordination } from '../coordination/index.ts';
 import { Log } from '../log/index.ts';
 import { checkPipelines, type Finding } from './check.ts';
@@ -143,7 +143,7 @@ export class App {
     if (this.log.tornBytes > 0)
       logger.warn(`left out a torn tail of ${this.log.tornBytes} bytes that nobody was told of`);
     await this.parts.prepare?.(this.log);
-    this.coordination = new Coordination(io, this.log);
+    this.coordination = new Coordination(io, this.log, {}, consumerFormats);
     this.pipelines = new Pipelines({ clock: io.clock, logger, log: this.log });
     this.broker = new Broker({
       io,

@@ -89,6 +89,11 @@ export const brokerErrors = defineErrors({
     text: 'records of {topic}/{partition} cannot be read: {reason}',
     help: 'Run `millrace log check` on the data directory. The client comes again for ever; skip the batch to go on.',
   },
+  memberRefused: {
+    code: 'MR5460',
+    text: 'a member of group {group} refused with {code}: {reason}',
+    help: 'See the reason: correct the subscription, the assignor or the group’s name in the client, or wait until the other member has gone.',
+  },
   produceRefused: {
     code: 'MR5410',
     text: 'records for {topic}/{partition} refused with {error}: {reason}',

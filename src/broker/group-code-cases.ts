@@ -10,7 +10,7 @@ export const GROUP_CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['an unknown topic', 3, rig => rig.commit(9)],
     ['metadata that is too long', 12, topic, rig => rig.commit(9, {}, { text: 'x'.repeat(4_097) })],
     ['a disk that fails', 15, topic, broken, committed],
-    ['a generation of no group', 22, topic, rig => rig.commit(9, { generationIdOrMemberEpoch: 1, memberId: 'x' })],
+    ['a generation of no group', 22, topic, rig => rig.commit(8, { generationIdOrMemberEpoch: 1, memberId: 'x' })],
     [
       'another generation',
       22,

@@ -33,7 +33,7 @@ test('a handler’s file is named for the number of its API, and its header says
   });
 });
 
-test('ApiVersions lists what the handlers answer, from version 0 on, and no features', async () => {
+test('ApiVersions lists what the handlers answer, from version 0 on, and the features that are finished', async () => {
   const sim = await SimBroker.start();
   const client = await sim.client();
   for (const version of [0, 1, 2, 3, 4]) {
@@ -43,7 +43,9 @@ test('ApiVersions lists what the handlers answer, from version 0 on, and no feat
       answer.apiKeys.map(({ apiKey, maxVersion, minVersion }) => [apiKey, minVersion, maxVersion]),
       handlers.map(({ api, max }) => [api.key, 0, max]),
     );
-    assert.deepEqual([answer.supportedFeatures, answer.finalizedFeatures, answer.finalizedFeaturesEpoch], [[], [], -1]);
+    const levels = answer.finalizedFeatures.map(({ maxVersionLevel, name }) => [name, maxVersionLevel]);
+    assert.deepEqual([levels, answer.finalizedFeaturesEpoch], version < 3 ? [[], -1] : [[['group.version', 1]], 0]);
+    assert.ok(answer.supportedFeatures.every(({ maxVersion, minVersion }) => minVersion <= maxVersion));
   }
 });
 

@@ -1,6 +1,7 @@
 /** Front door of `broker`: the Kafka server over `log` and `coordination`. */
 export { Broker, BROKER_DEFAULTS } from './broker.ts';
 export type { ListenerProtocol, ListenerReport, ListenerSettings } from './listener.ts';
+export { consumerFormats } from './consumer-formats.ts';
 export { brokerErrors } from './errors.ts';
 export type { BrokerCounters, BrokerSettings } from './handler.ts';
 export type { Refusal } from './refusals.ts';

@@ -122,5 +122,16 @@ export const REQUESTS: Readonly<Record<string, object>> = {
   CreatePartitions: { topics: [{ name: 't', count: 3, assignments: null }], timeoutMs: 0, validateOnly: true },
   DeleteGroups: { groupsNames: ['x'] },
   OffsetDelete: { groupId: 'g', topics: [{ ...topic, partitions: [{ partitionIndex: 0 }] }] },
+  ConsumerGroupHeartbeat: {
+    groupId: 'c',
+    memberId: 'm',
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 10_000,
+    subscribedTopicNames: ['t'],
+    subscribedTopicRegex: 't.*',
+    serverAssignor: 'range',
+    topicPartitions: [],
+  },
+  ConsumerGroupDescribe: { groupIds: ['c', 'x'], includeAuthorizedOperations: true },
   DescribeCluster: { includeClusterAuthorizedOperations: true, endpointType: 1, includeFencedBrokers: true },
 };

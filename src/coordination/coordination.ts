@@ -2,8 +2,14 @@
  * Groups and committed offsets, durable in the log's state tables. No wire formats: broker handlers and the embedded
  * source use the same calls.
  *
- *   table `groups`    key [namespace, group]   value: generation, protocol, leader, members; or since when it is empty
- *   table `offsets`   see `offsets.ts`
+ *   table `groups`            key [namespace, group]          value: of a classic group generation, protocol, leader,
+ *                                                             members; of a consumer group (KIP-848) its epochs; of both
+ *                                                             since when it is empty
+ *   table `consumer-members`  key [namespace, group, member]  value: see `consumer/member.ts`
+ *   table `offsets`           see `offsets.ts`
+ *
+ * A group without members is what its next member makes of it. A classic group of consumers becomes a consumer group when
+ * a member of the newer protocol comes, and a classic one again when the last such member is gone.
  *
  * Offsets of a group without members are kept for a set time after the last member went, or after the commit of a consumer
  * that never was one, or as long as the client itself said. They go with their topic, too: a topic of the same name made
@@ -12,12 +18,40 @@
  * Invariants
  * I1 a commit is answered when it is synced, and seen by `committed` only then.
  * I2 after a restart the members of a stable group go on in the same generation if they show up within a session.
- * I3 what a peer can make the coordinator keep is bounded: groups, members of a group, bytes of their metadata.
+ * I3 what a member of a consumer group is told is durable before it is told.
+ * I4 what a peer can make the coordinator keep is bounded: groups, members of a group, bytes of their metadata.
  */
 import { type Io, MillraceError } from '../base/index.ts';
 import type { Log, StateChange } from '../log/index.ts';
+import { heartbeatClassic, joinClassic, leaveClassic, syncClassic } from './consumer/classic-members.ts';
+import {
+  CONSUMER_MEMBERS,
+  ConsumerGroup,
+  type ConsumerGroupHost,
+  type ConsumerGroupSettings,
+  GROUPS,
+  type StoredConsumerGroup,
+} from './consumer/group.ts';
+import {
+  type ConsumerHeartbeat,
+  type HeartbeatAnswer,
+  heartbeatDefect,
+  refusedHeartbeat,
+} from './consumer/heartbeat.ts';
+import type { StoredMember } from './consumer/member.ts';
+import { downgraded, upgrade } from './consumer/migration.ts';
+import { arePatternsLoaded, loadPatterns } from './consumer/topic-patterns.ts';
+import type { MemberFormats } from './formats.ts';
 import { Group, type GroupFields, type GroupHost, type GroupSettings, joinDefect } from './group.ts';
-import { failedJoin, type JoinRequest, type JoinResult, type MemberFields } from './member.ts';
+import {
+  failedJoin,
+  failedSync,
+  type JoinRequest,
+  type JoinResult,
+  type MemberFields,
+  type SyncRequest,
+  type SyncResult,
+} from './member.ts';
 import {
   type CommittedOffset,
   CommittedOffsets,
@@ -28,7 +62,7 @@ import {
 } from './offsets.ts';
 import type { GroupError } from './states.ts';
 
-export interface CoordinationSettings extends GroupSettings {
+export interface CoordinationSettings extends GroupSettings, ConsumerGroupSettings {
   /** Offsets of an empty group are kept this long. */
   readonly offsetRetentionMs: number;
   /** Of the text that a commit may carry. */
@@ -43,13 +77,16 @@ export const COORDINATION_DEFAULTS: CoordinationSettings = {
   initialRebalanceDelayMs: 3_000,
   membersMax: 1_000,
   groupBytesMax: 16 * 1024 * 1024,
+  consumerSessionTimeoutMs: 45_000,
+  consumerHeartbeatIntervalMs: 5_000,
   offsetRetentionMs: 604_800_000,
   metadataBytesMax: 4_096,
   groupsMax: 100_000,
   groupIdCharsMax: 1_000,
 };
 
-const GROUPS = 'groups';
+export type AnyGroup = Group | ConsumerGroup;
+
 const EXPIRY_CHECK_MS = 600_000;
 
 /** Bytes as base64. */
@@ -64,25 +101,36 @@ export class Coordination {
   readonly settings: CoordinationSettings;
   private readonly io: Io;
   private readonly log: Log;
-  private readonly groups = new Map<string, Group>();
+  private readonly groups = new Map<string, AnyGroup>();
   private readonly offsets: CommittedOffsets;
   private readonly host: GroupHost;
+  private readonly consumerHost: ConsumerGroupHost;
 
-  constructor(io: Io, log: Log, settings: Partial<CoordinationSettings> = {}) {
+  /** `formats` are for members of both protocols in one group. */
+  constructor(io: Io, log: Log, settings: Partial<CoordinationSettings> = {}, formats?: MemberFormats) {
     this.io = io;
     this.log = log;
     this.settings = { ...COORDINATION_DEFAULTS, ...settings };
     this.host = { clock: io.clock, random: io.random, settings: this.settings, changed: group => this.save(group) };
+    this.consumerHost = {
+      clock: io.clock,
+      random: io.random,
+      settings: this.settings,
+      log,
+      formats,
+      changed: group => void this.saveConsumers(group),
+      onlyClassicLeft: group => this.downgrade(group),
+    };
     this.offsets = new CommittedOffsets(log);
     this.load();
     this.checkLater();
   }
 
-  find(namespace: string, id: string): Group | undefined {
+  find(namespace: string, id: string): AnyGroup | undefined {
     return this.groups.get(groupKey(namespace, id));
   }
 
-  list(namespace: string): Group[] {
+  list(namespace: string): AnyGroup[] {
     return [...this.groups.values()].filter(group => group.namespace === namespace);
   }
 
@@ -93,21 +141,78 @@ export class Coordination {
     if (defect) return failed(defect);
     const known = this.find(namespace, groupId);
     if (!known && request.memberId !== '') return failed('UNKNOWN_MEMBER_ID');
-    const group = known ?? this.open(namespace, groupId);
-    return group ? group.join(request) : failed('COORDINATOR_NOT_AVAILABLE');
+    if (known?.type === 'consumer' && !known.isDeserted) {
+      return this.saved(known, joinClassic(known, request), () => failed('COORDINATOR_NOT_AVAILABLE'));
+    }
+    if (known) this.becomeClassic(known);
+    const group = this.open(namespace, groupId);
+    return group?.type === 'classic' ? group.join(request) : failed('COORDINATOR_NOT_AVAILABLE');
+  }
+
+  sync(namespace: string, groupId: string, request: SyncRequest): Promise<SyncResult> | SyncResult {
+    const group = this.find(namespace, groupId);
+    if (group?.type === 'consumer') return syncClassic(group, request);
+    return group?.sync(request) ?? failedSync('UNKNOWN_MEMBER_ID');
+  }
+
+  /** Of a member of the classic protocol. */
+  heartbeat(
+    namespace: string,
+    groupId: string,
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): GroupError {
+    const group = this.find(namespace, groupId);
+    if (group?.type === 'consumer') return heartbeatClassic(group, memberId, instanceId, generation);
+    return group?.heartbeat(memberId, instanceId, generation) ?? 'UNKNOWN_MEMBER_ID';
+  }
+
+  /** Of a member of the classic protocol, or of a static one that an administrator names. */
+  leave(
+    namespace: string,
+    groupId: string,
+    memberId: string,
+    instanceId: string | null,
+  ): Promise<GroupError> | GroupError {
+    const group = this.find(namespace, groupId);
+    if (group?.type !== 'consumer') return group?.leave(memberId, instanceId) ?? 'UNKNOWN_MEMBER_ID';
+    return this.saved(group, leaveClassic(group, memberId, instanceId), () => 'COORDINATOR_NOT_AVAILABLE');
+  }
+
+  /** Of a member of the newer protocol: joining, living and leaving in one. */
+  async consumerHeartbeat(namespace: string, groupId: string, request: ConsumerHeartbeat): Promise<HeartbeatAnswer> {
+    if (groupId === '' || groupId.length > this.settings.groupIdCharsMax)
+      return refusedHeartbeat('INVALID_GROUP_ID', 'a group needs a name, and not too long a one');
+    const defect = heartbeatDefect(request);
+    if (defect) return defect;
+    const known = this.find(namespace, groupId);
+    const hasPatterns = (request.regex ?? '') !== '' || (known?.type === 'consumer' && known.hasPatterns);
+    if (hasPatterns && !arePatternsLoaded()) await loadPatterns();
+    const group = this.consumerGroup(namespace, groupId, request.epoch === 0);
+    if (!(group instanceof ConsumerGroup)) return group;
+    const failed = (): HeartbeatAnswer =>
+      refusedHeartbeat('COORDINATOR_NOT_AVAILABLE', 'what is new about the group cannot be made durable now');
+    return this.saved(group, group.heartbeat(request), failed);
   }
 
   /** Commits for a member or, with generation -1 and no member id, for a consumer outside the group protocol. */
   async commit(
     namespace: string,
     groupId: string,
-    member: { readonly id: string; readonly instanceId: string | null; readonly generation: number },
+    member: {
+      readonly id: string;
+      readonly instanceId: string | null;
+      readonly generation: number;
+      /** The client knows both protocols, and what a group that is not there means in the newer one. */
+      readonly isEpoch?: boolean;
+    },
     offsets: readonly OffsetToCommit[],
   ): Promise<GroupError> {
     const isNamed = groupId !== '' || member.generation < 0;
     if (!isNamed || groupId.length > this.settings.groupIdCharsMax) return 'INVALID_GROUP_ID';
     const group = this.find(namespace, groupId);
-    if (!group && member.generation >= 0) return 'ILLEGAL_GENERATION';
+    if (!group && member.generation >= 0) return member.isEpoch ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION';
     const error = group?.commitError(member.id, member.instanceId, member.generation) ?? 'NONE';
     if (error !== 'NONE') return error;
     if (!this.open(namespace, groupId)) return 'COORDINATOR_NOT_AVAILABLE';
@@ -138,7 +243,10 @@ export class Coordination {
     group.delete();
     this.groups.delete(groupKey(namespace, groupId));
     const error = await this.durable(() =>
-      this.offsets.delete(namespace, groupId, this.offsets.all(namespace, groupId), [groupDeletion(group)]),
+      this.offsets.delete(namespace, groupId, this.offsets.all(namespace, groupId), [
+        groupDeletion(group),
+        ...(group.type === 'consumer' ? group.takeRemovals() : []),
+      ]),
     );
     if (error !== 'NONE') this.open(namespace, groupId);
     return error;
@@ -162,8 +270,61 @@ export class Coordination {
     });
   }
 
+  /** The group that a member of the newer protocol speaks to, made or migrated for one that joins. */
+  private consumerGroup(namespace: string, id: string, isJoining: boolean): ConsumerGroup | HeartbeatAnswer {
+    const known = this.find(namespace, id);
+    if (known?.type === 'consumer') return known;
+    if (!isJoining) return refusedHeartbeat('UNKNOWN_MEMBER_ID', `there is no consumer group ${id}`);
+    if (!known && this.groups.size >= this.settings.groupsMax)
+      return refusedHeartbeat('COORDINATOR_NOT_AVAILABLE', `there are ${this.groups.size} groups, as many as may be`);
+    const group = new ConsumerGroup(namespace, id, this.consumerHost);
+    if (known && known.members.size > 0) {
+      const reason = upgrade(known, group);
+      if (reason !== undefined) {
+        group.stop();
+        return refusedHeartbeat('INVALID_REQUEST', `group ${id} cannot become a consumer group: ${reason}`);
+      }
+    }
+    known?.handOver();
+    this.groups.set(groupKey(namespace, id), group);
+    return group;
+  }
+
+  /** Nobody is in it: its next members may be of the classic protocol. */
+  private becomeClassic(group: AnyGroup): void {
+    if (group.type === 'classic') return;
+    const next = new Group(group.namespace, group.id, this.host);
+    this.groups.set(groupKey(group.namespace, group.id), next);
+    next.restore({ generation: group.epoch, protocolType: '', protocol: null, leader: '', members: [] });
+    this.save(next, group.takeRemovals());
+    group.delete();
+  }
+
+  private downgrade(group: ConsumerGroup): void {
+    group.stop();
+    const next = new Group(group.namespace, group.id, this.host);
+    this.groups.set(groupKey(group.namespace, group.id), next);
+    next.takeOver(downgraded(group));
+    this.save(next, group.takeRemovals());
+    group.delete();
+  }
+
+  /** The answer, when what the group has become is durable. */
+  private async saved<T>(group: ConsumerGroup, answer: T, failed: () => T): Promise<T> {
+    return (await this.saveConsumers(group)) === 'NONE' ? answer : failed();
+  }
+
+  private async saveConsumers(group: ConsumerGroup): Promise<GroupError> {
+    // A group that was migrated or deleted is saved as what it became.
+    if (!group.isUnsaved || this.find(group.namespace, group.id) !== group) return 'NONE';
+    const { changes, failed } = group.takeUnsaved();
+    const error = await this.durable(() => this.log.change(changes));
+    if (error !== 'NONE') failed();
+    return error;
+  }
+
   /** The group, made when there is none yet; undefined when there are too many. */
-  private open(namespace: string, id: string): Group | undefined {
+  private open(namespace: string, id: string): AnyGroup | undefined {
     const key = groupKey(namespace, id);
     let group = this.groups.get(key);
     if (!group && this.groups.size < this.settings.groupsMax) {
@@ -184,7 +345,7 @@ export class Coordination {
     }
   }
 
-  private save(group: Group): void {
+  private save(group: Group, also: readonly StateChange[] = []): void {
     const { emptySinceMs, generation, id, leader, members, namespace, protocol, protocolType } = group;
     const stored: StoredGroup = {
       generation,
@@ -208,14 +369,28 @@ export class Coordination {
     };
     const value = Buffer.from(JSON.stringify(stored));
     // If it does not become durable, members rejoin after a restart: nothing is lost but a rebalance.
-    this.log.change([{ table: GROUPS, key: groupKey(namespace, id), value }]).catch(() => undefined);
+    this.log.change([{ table: GROUPS, key: groupKey(namespace, id), value }, ...also]).catch(() => undefined);
   }
 
   private load(): void {
     const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
+    const members = new Map<string, [id: string, member: StoredMember][]>();
+    for (const [key, value] of this.log.states.entries(CONSUMER_MEMBERS)) {
+      const [namespace, groupId, id] = JSON.parse(key) as [string, string, string];
+      const of = members.get(groupKey(namespace, groupId)) ?? [];
+      of.push([id, JSON.parse(Buffer.from(value).toString()) as StoredMember]);
+      members.set(groupKey(namespace, groupId), of);
+    }
     for (const [key, value] of this.log.states.entries(GROUPS)) {
       const [namespace, id] = JSON.parse(key) as [string, string];
-      const stored = JSON.parse(Buffer.from(value).toString()) as StoredGroup;
+      const stored = JSON.parse(Buffer.from(value).toString()) as StoredGroup | StoredConsumerGroup;
+      if ('type' in stored) {
+        const group = new ConsumerGroup(namespace, id, this.consumerHost);
+        this.groups.set(key, group);
+        group.load(stored, members.get(key) ?? []);
+        members.delete(key);
+        continue;
+      }
       const group = new Group(namespace, id, this.host);
       this.groups.set(key, group);
       group.restore({
@@ -227,11 +402,19 @@ export class Coordination {
         })),
       });
     }
+    // Left by a group that is of another kind, or gone: their removal did not become durable.
+    const orphans = [...members].flatMap(([key, rows]) =>
+      rows.map(([id]) => JSON.stringify([...(JSON.parse(key) as string[]), id])),
+    );
+    if (orphans.length > 0) {
+      const removals = orphans.map(key => ({ table: CONSUMER_MEMBERS, key, value: undefined }));
+      void this.durable(() => this.log.change(removals));
+    }
     for (const [namespace, groupId] of this.offsets.groupNames()) {
       this.open(namespace, groupId);
       // Deleted topics whose offsets were still there when the process ended.
-      const orphans = this.offsets.all(namespace, groupId).filter(({ topic }) => !this.log.topic(namespace, topic));
-      void this.deleteOffsets(namespace, groupId, orphans);
+      const ownerless = this.offsets.all(namespace, groupId).filter(({ topic }) => !this.log.topic(namespace, topic));
+      void this.deleteOffsets(namespace, groupId, ownerless);
     }
   }
 
@@ -258,6 +441,6 @@ export class Coordination {
   }
 }
 
-function groupDeletion({ id, namespace }: Group): StateChange {
+function groupDeletion({ id, namespace }: AnyGroup): StateChange {
   return { table: GROUPS, key: groupKey(namespace, id), value: undefined };
 }

@@ -26,6 +26,7 @@ import {
   type MemberFields,
   memberBytes,
   metadataFor,
+  newMemberId,
   NO_BYTES,
   sameProtocols,
   type SyncRequest,
@@ -71,9 +72,8 @@ export function joinDefect(request: JoinRequest, settings: GroupSettings): Group
   return undefined;
 }
 
-const PREFIX_CHARS = 255;
-
 export class Group {
+  readonly type = 'classic';
   readonly namespace: string;
   readonly id: string;
   private readonly host: GroupHost;
@@ -113,7 +113,7 @@ export class Group {
     const known = this.members.get(memberId);
     if (known) return this.rejoined(known, request);
     this.forgetPromise(memberId);
-    const id = memberId === '' ? this.newMemberId(instanceId ?? request.clientId) : memberId;
+    const id = memberId === '' ? newMemberId(this.host.random, instanceId ?? request.clientId) : memberId;
     return this.waitForRound(this.addMember(id, request));
   }
 
@@ -177,6 +177,29 @@ export class Group {
     this.step('deleted');
   }
 
+  /**
+   * The group goes on as a consumer group: nobody is left here. Who waits to join looks for the coordinator and finds it;
+   * who waits for its share joins again.
+   */
+  handOver(): void {
+    for (const id of [...this.promised.keys()]) this.forgetPromise(id);
+    this.deadline?.cancel();
+    for (const member of this.members.values()) {
+      member.session?.cancel();
+      member.joining?.(failedJoin('COORDINATOR_NOT_AVAILABLE', member.id));
+      member.syncing?.(failedSync('REBALANCE_IN_PROGRESS'));
+    }
+    this.members.clear();
+    this.leader = '';
+    this.step('migrated');
+  }
+
+  /** Puts in the members that are left of a consumer group, which share themselves out anew. */
+  takeOver(fields: GroupFields): void {
+    this.restore(fields);
+    this.rebalance('left');
+  }
+
   /** Puts back a group as it was before a restart; its members have one session to show up. */
   restore(saved: GroupFields): void {
     this.generation = saved.generation;
@@ -213,7 +236,7 @@ export class Group {
   }
 
   private promiseId(request: JoinRequest): JoinResult {
-    const id = this.newMemberId(request.clientId);
+    const id = newMemberId(this.host.random, request.clientId);
     const expired = (): void => {
       this.promised.delete(id);
       this.endJoiningIfAll();
@@ -248,7 +271,7 @@ export class Group {
     old.syncing?.(failedSync('FENCED_INSTANCE_ID'));
     this.members.delete(old.id);
     const isLeader = this.leader === old.id;
-    const member = this.addMember(this.newMemberId(request.instanceId ?? ''), request);
+    const member = this.addMember(newMemberId(this.host.random, request.instanceId ?? ''), request);
     member.assignment = old.assignment;
     if (isLeader) this.leader = member.id;
     const isSame =
@@ -288,12 +311,6 @@ export class Group {
     this.members.set(id, member);
     if (instanceId !== null) this.instances.set(instanceId, id);
     return member;
-  }
-
-  private newMemberId(prefix: string): string {
-    const hex = Buffer.from(this.host.random.bytes(16)).toString('hex');
-    const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-    return `${prefix.slice(0, PREFIX_CHARS)}-${uuid}`;
   }
 
   private memberError(memberId: string, instanceId: string | null, generation: number): GroupError {

@@ -1,5 +1,5 @@
 /** A member of a group, what it says when it joins, and the vote for the protocol that all members list. */
-import { assert, type Timer } from '../base/index.ts';
+import { assert, type Random, type Timer } from '../base/index.ts';
 import type { GroupError } from './states.ts';
 
 export interface Protocol {
@@ -73,6 +73,15 @@ export interface Member extends MemberFields {
 }
 
 export const NO_BYTES = new Uint8Array(0);
+
+const PREFIX_CHARS = 255;
+
+/** An id for a member that has none: what the client calls itself, and chance. */
+export function newMemberId(random: Random, prefix: string): string {
+  const hex = Buffer.from(random.bytes(16)).toString('hex');
+  const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return `${prefix.slice(0, PREFIX_CHARS)}-${uuid}`;
+}
 
 export function failedJoin(error: GroupError, memberId: string): JoinResult {
   return {

@@ -5,7 +5,7 @@
  *     ▲                          ▲              │ ▲                  │
  *     │                      all-joined         │ └── preparing ◄────┤ joined, left
  *     └── emptied (from all)     └── preparing ◄┘                    │
- *                                                  any ─deleted─► dead
+ *                                        any ─deleted, migrated─► dead
  *
  *   gathering    the first round of an empty group: waits for more members, even when all have joined
  *   preparing    a rebalance: waits for the members to join again, and ends when all have
@@ -29,6 +29,8 @@ export type GroupEvent =
   /** The last member is gone. */
   | 'emptied'
   | 'deleted'
+  /** It goes on as a consumer group of the newer protocol. */
+  | 'migrated'
   /** A group with members comes back after a restart. */
   | 'restored';
 
@@ -46,7 +48,13 @@ export type GroupError =
   | 'GROUP_ID_NOT_FOUND'
   | 'MEMBER_ID_REQUIRED'
   | 'GROUP_MAX_SIZE_REACHED'
-  | 'FENCED_INSTANCE_ID';
+  | 'FENCED_INSTANCE_ID'
+  | 'INVALID_REQUEST'
+  | 'FENCED_MEMBER_EPOCH'
+  | 'UNRELEASED_INSTANCE_ID'
+  | 'UNSUPPORTED_ASSIGNOR'
+  | 'STALE_MEMBER_EPOCH'
+  | 'INVALID_REGULAR_EXPRESSION';
 
 type Never = 'never';
 
@@ -58,6 +66,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'never',
     emptied: 'never',
     deleted: 'dead',
+    migrated: 'dead',
     restored: 'stable',
   },
   gathering: {
@@ -67,6 +76,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'never',
     emptied: 'empty',
     deleted: 'never',
+    migrated: 'dead',
     restored: 'never',
   },
   preparing: {
@@ -76,6 +86,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'never',
     emptied: 'empty',
     deleted: 'never',
+    migrated: 'dead',
     restored: 'never',
   },
   completing: {
@@ -85,6 +96,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'stable',
     emptied: 'empty',
     deleted: 'never',
+    migrated: 'dead',
     restored: 'never',
   },
   stable: {
@@ -94,6 +106,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'never',
     emptied: 'empty',
     deleted: 'never',
+    migrated: 'dead',
     restored: 'never',
   },
   dead: {
@@ -103,6 +116,7 @@ const NEXT: Readonly<Record<GroupState, Readonly<Record<GroupEvent, GroupState |
     assigned: 'never',
     emptied: 'never',
     deleted: 'never',
+    migrated: 'never',
     restored: 'never',
   },
 };

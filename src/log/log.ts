@@ -155,6 +155,11 @@ export class Log {
     return this.topicMap.byName.values();
   }
 
+  /** Another number when there are other topics or partitions. */
+  get topicsVersion(): number {
+    return this.topicMap.version;
+  }
+
   topic(namespace: string, name: string): Topic | undefined {
     return this.topicMap.get(namespace, name);
   }

@@ -35,6 +35,8 @@ export class Topics {
   private readonly random: Random;
   private readonly change: (states: readonly StateChange[]) => Promise<void>;
   private nextPartitionId = 1;
+  /** One more with each change of which topics and partitions there are. */
+  version = 0;
   /** Names that are being created. */
   private readonly creating = new Map<string, Promise<Topic>>();
   /** Last change of each topic, or of a partition's start, that is under way. */
@@ -103,6 +105,7 @@ export class Topics {
       const all = [...topic.partitions, ...added];
       await this.change([stored(topic, topic.configs, all), this.highestPartitionId()]);
       topic.partitions.push(...added);
+      this.version++;
       for (const partition of added) this.partitions.set(partition.id, partition);
     });
   }
@@ -164,12 +167,14 @@ export class Topics {
   }
 
   private register(topic: Topic): void {
+    this.version++;
     this.byName.set(nameKey(topic.namespace, topic.name), topic);
     this.byId.set(topic.id, topic);
     for (const partition of topic.partitions) this.partitions.set(partition.id, partition);
   }
 
   private unregister(topic: Topic): void {
+    this.version++;
     this.byName.delete(nameKey(topic.namespace, topic.name));
     this.byId.delete(topic.id);
     for (const partition of topic.partitions) this.partitions.delete(partition.id);

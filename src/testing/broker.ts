@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, type Arena, type Io, type Logger, silentLogger } from '../base/index.ts';
 import { nodeIo } from '../base/io/node.ts';
-import { Broker, type BrokerSettings, type Security } from '../broker/index.ts';
+import { Broker, consumerFormats, type BrokerSettings, type Security } from '../broker/index.ts';
 import { Coordination, type CoordinationSettings } from '../coordination/index.ts';
 import { Log, type LogSettings } from '../log/index.ts';
 
@@ -35,7 +35,12 @@ export async function startTestBroker(
   const { arena, io = nodeIo(), logger = silentLogger } = parts;
   const directory = mkdtempSync(join(tmpdir(), 'millrace-broker-'));
   const log = await Log.open(io, { directory, ...parts.log });
-  const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 50, ...parts.coordination });
+  const coordination = new Coordination(
+    io,
+    log,
+    { initialRebalanceDelayMs: 50, ...parts.coordination },
+    consumerFormats,
+  );
   const security = await parts.security?.(log);
   const optional = { ...(arena && { arena }), ...(security && { security }) };
   const broker = new Broker({ io, ...optional, log, coordination, logger, settings });

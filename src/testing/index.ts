@@ -12,6 +12,7 @@ export {
 export { startTestBroker, type TestBroker, type TestBrokerParts } from './broker.ts';
 export { SimBroker, type SimBrokerParts } from './sim/broker.ts';
 export { GroupClient, type GroupClientSettings, stableGroup, syncAll } from './sim/group-client.ts';
+export { ConsumerMember, type ConsumerMemberSettings } from './sim/consumer-member.ts';
 export { WireClient } from './wire-client.ts';
 export type { EngineMode } from './modes.ts';
 export { Feed, type Fields, Held, HoldSink, type Stand, standOf } from './stages.ts';

@@ -59,8 +59,7 @@ async function join({ coordination, io }: Rig): Promise<void> {
   await io.clock.pass(3_100);
   const { error, generation, memberId } = await joining;
   assert.equal(error, 'NONE');
-  const group = coordination.find('', 'g')!;
-  const synced = await group.sync({
+  const synced = await coordination.sync('', 'g', {
     memberId,
     instanceId: 'one',
     generation,

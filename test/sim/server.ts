@@ -7,7 +7,7 @@
  */
 import { type Arena, type Io, MillraceError, systemCode } from '../../src/base/index.ts';
 import { checkpointsOf, embeddedLogOf } from '../../src/app/services.ts';
-import { Broker } from '../../src/broker/index.ts';
+import { Broker, consumerFormats } from '../../src/broker/index.ts';
 import { Coordination } from '../../src/coordination/index.ts';
 import type { Task } from '../../src/engine/index.ts';
 import { logThreads } from '../../src/log/threads.ts';
@@ -194,7 +194,7 @@ export class Server {
     if (machine.isDead) return;
     log.onFatal = () => void world.after(0, () => this.crashOf(machine, 'fatal'));
     log.onDamage = error => this.run.checks.refusal(error);
-    const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 100 });
+    const coordination = new Coordination(io, log, { initialRebalanceDelayMs: 100 }, consumerFormats);
     const broker = new Broker({ io, arena, log, coordination, logger: LOGGER, settings: BROKER });
     plant.broker?.({ log, coordination, broker, io });
     await broker.listen({ address: ADDRESS });

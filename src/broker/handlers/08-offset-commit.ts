@@ -4,10 +4,11 @@
  * Versions: 0 to 10.
  * Behaviour: answered when synced. Metadata beyond 4,096 bytes is 12, an unknown partition 3; the rest is committed. A
  *   generation below 0 is a consumer that manages its own partitions: it may commit while the group has no members, also
- *   for the empty group id. What cannot be made durable is 15, which clients try again.
+ *   for the empty group id. In a consumer group another epoch than the member's is 113. What cannot be made durable is 15, which clients try again.
  * Not done: nothing.
  * Versions differ: 0 knows the group alone and commits outside its protocol; generation and member from 1; the time of the
- *   commit in 1 and how long it is kept in 2 to 4 are the client's if it sets them; instance id from 7, topic ids from 10.
+ *   commit in 1 and how long it is kept in 2 to 4 are the client's if it sets them; instance id from 7; a generation of a group that
+ *   is not there is 22, 69 from 9 on; topic ids from 10.
  */
 import type { OffsetToCommit } from '../../coordination/index.ts';
 import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
@@ -57,6 +58,7 @@ export default defineHandler({
       id: request.memberId,
       instanceId: request.groupInstanceId,
       generation: request.generationIdOrMemberEpoch,
+      isEpoch: context.version >= 9,
     };
     const result = mayCommit
       ? await context.coordination.commit(context.namespace, request.groupId, member, accepted)

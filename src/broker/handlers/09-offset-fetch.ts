@@ -4,9 +4,9 @@
  * Versions: 0 to 10.
  * Behaviour: an unknown group, or a partition without a commit, is offset -1 without an error. Null topics mean everything
  *   that the group has committed.
- * Not done: member epochs (9+) belong to the newer group protocol, which is not listed; `requireStable` (7+) asks for what
- *   is always so without transactions.
- * Versions differ: an unknown partition is 3 in 0; null topics from 2, several groups from 8, topic ids from 10, where an
+ * Not done: `requireStable` (7+) asks for what is always so without transactions.
+ * Versions differ: an unknown partition is 3 in 0; null topics from 2, several groups from 8, from 9 on
+ *   a member of a consumer group is refused with 25 when it is none and 113 in another epoch; topic ids from 10, where an
  *   unknown one is 100: the client must not take it for a partition without a commit.
  */
 import type { CommittedOffset } from '../../coordination/index.ts';
@@ -42,10 +42,15 @@ export default defineHandler({
   max: 10,
   handle(context, request) {
     if (context.version >= 8) {
-      const groups = distinct(request.groups, ({ groupId }) => groupId).map(({ groupId, topics }) => {
-        if (!context.may('DESCRIBE', 'GROUP', groupId)) return { groupId, topics: [], errorCode: DENIED };
-        return { groupId, topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics) };
-      });
+      const groups = distinct(request.groups, ({ groupId }) => groupId).map(
+        ({ groupId, memberEpoch, memberId, topics }) => {
+          if (!context.may('DESCRIBE', 'GROUP', groupId)) return { groupId, topics: [], errorCode: DENIED };
+          const group = context.coordination.find(context.namespace, groupId);
+          const error = group?.type === 'consumer' ? group.fetchError(memberId, memberEpoch) : 'NONE';
+          if (error !== 'NONE') return { groupId, topics: [], errorCode: errorCode(error) };
+          return { groupId, topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics) };
+        },
+      );
       return { groups };
     }
     const { groupId, topics } = request;

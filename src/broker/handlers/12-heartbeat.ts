@@ -15,9 +15,8 @@ export default defineHandler({
   max: 4,
   handle(context, request) {
     if (!context.may('READ', 'GROUP', request.groupId)) return { errorCode: errorCode('GROUP_AUTHORIZATION_FAILED') };
-    const group = context.coordination.find(context.namespace, request.groupId);
-    const error =
-      group?.heartbeat(request.memberId, request.groupInstanceId, request.generationId) ?? 'UNKNOWN_MEMBER_ID';
+    const { generationId, groupId, groupInstanceId, memberId } = request;
+    const error = context.coordination.heartbeat(context.namespace, groupId, memberId, groupInstanceId, generationId);
     return { errorCode: errorCode(error) };
   },
 });

@@ -14,19 +14,20 @@ export default defineHandler({
   api: apis.leaveGroup,
   min: 0,
   max: 5,
-  handle(context, request) {
+  async handle(context, request) {
     if (request.groupId === '') return { errorCode: errorCode('INVALID_GROUP_ID'), members: [] };
     if (!context.may('READ', 'GROUP', request.groupId))
       return { errorCode: errorCode('GROUP_AUTHORIZATION_FAILED'), members: [] };
-    const group = context.coordination.find(context.namespace, request.groupId);
-    const leave = (memberId: string, instanceId: string | null): number =>
-      errorCode(group?.leave(memberId, instanceId) ?? 'UNKNOWN_MEMBER_ID');
-    if (context.version < 3) return { errorCode: leave(request.memberId, null) };
-    const members = request.members.map(({ groupInstanceId, memberId }) => ({
-      memberId,
-      groupInstanceId,
-      errorCode: leave(memberId, groupInstanceId),
-    }));
+    const leave = async (memberId: string, instanceId: string | null): Promise<number> =>
+      errorCode(await context.coordination.leave(context.namespace, request.groupId, memberId, instanceId));
+    if (context.version < 3) return { errorCode: await leave(request.memberId, null) };
+    const members = await Promise.all(
+      request.members.map(async ({ groupInstanceId, memberId }) => ({
+        memberId,
+        groupInstanceId,
+        errorCode: await leave(memberId, groupInstanceId),
+      })),
+    );
     return { errorCode: 0, members };
   },
 });

@@ -18,9 +18,7 @@ export default defineHandler({
   async handle(context, request) {
     if (!context.may('READ', 'GROUP', request.groupId))
       return { errorCode: errorCode('GROUP_AUTHORIZATION_FAILED'), assignment: new Uint8Array(0) };
-    const group = context.coordination.find(context.namespace, request.groupId);
-    if (!group) return { errorCode: errorCode('UNKNOWN_MEMBER_ID'), assignment: new Uint8Array(0) };
-    const result = await group.sync({
+    const result = await context.coordination.sync(context.namespace, request.groupId, {
       memberId: request.memberId,
       instanceId: request.groupInstanceId,
       generation: request.generationId,

@@ -3,17 +3,18 @@
  *
  * Versions: 0 to 6.
  * Behaviour: state and members; in a stable group also the protocol, what members said of themselves and what they were
- *   assigned, as bytes that nobody reads here. An unknown group is "Dead" without an error, 69 from 6 on.
+ *   assigned, as bytes that nobody reads here. An unknown group, and one of the newer protocol (which
+ *   ConsumerGroupDescribe describes), is "Dead" without an error, 69 from 6 on.
  * Not done: nothing.
  * Versions differ: authorised operations from 3, instance id from 4, error text from 6.
  */
-import { type GroupState, metadataFor } from '../../coordination/index.ts';
+import { type AnyGroup, type GroupState, metadataFor } from '../../coordination/index.ts';
 import { apis, type DescribeGroupsResponseGroupsInput, errorCode } from '../../wire/index.ts';
 import { authorizedOperations, distinct } from '../answers.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
 
 /** As Kafka calls them. */
-export const STATE_NAMES: Readonly<Record<GroupState, string>> = {
+const STATE_NAMES: Readonly<Record<GroupState, string>> = {
   empty: 'Empty',
   gathering: 'PreparingRebalance',
   preparing: 'PreparingRebalance',
@@ -21,6 +22,10 @@ export const STATE_NAMES: Readonly<Record<GroupState, string>> = {
   stable: 'Stable',
   dead: 'Dead',
 };
+
+export function stateName(group: AnyGroup): string {
+  return group.type === 'classic' ? STATE_NAMES[group.state] : group.state;
+}
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -52,11 +57,12 @@ function describe(context: RequestContext, groupId: string): DescribeGroupsRespo
     };
   }
   const group = coordination.find(namespace, groupId);
-  if (!group) {
+  if (group?.type !== 'classic') {
+    const reason = group ? `group ${groupId} is not a classic group` : `there is no group ${groupId}`;
     const isError = version >= 6;
     return {
       errorCode: errorCode(isError ? 'GROUP_ID_NOT_FOUND' : 'NONE'),
-      errorMessage: isError ? `there is no group ${groupId}` : null,
+      errorMessage: isError ? reason : null,
       groupId,
       groupState: STATE_NAMES.dead,
       protocolType: '',

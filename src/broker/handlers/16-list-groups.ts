@@ -3,13 +3,14 @@
  *
  * Versions: 0 to 5.
  * Behaviour: all groups of the namespace, those that only have offsets included, filtered by state and type in any case.
- * Not done: other types than classic.
+ *   A group without members that only has offsets is a classic one.
+ * Not done: nothing.
  * Versions differ: state and its filter from 4, type and its filter from 5.
  */
 import { apis } from '../../wire/index.ts';
 import { defineHandler } from '../handler.ts';
 import { CLUSTER_NAME } from '../security/acl.ts';
-import { STATE_NAMES } from './15-describe-groups.ts';
+import { stateName } from './15-describe-groups.ts';
 
 export default defineHandler({
   api: apis.listGroups,
@@ -25,11 +26,11 @@ export default defineHandler({
     const groups = context.coordination
       .list(context.namespace)
       .filter(({ id }) => isAll || context.may('DESCRIBE', 'GROUP', id, false))
-      .map(({ id, protocolType, state }) => ({
-        groupId: id,
-        protocolType,
-        groupState: STATE_NAMES[state],
-        groupType: 'classic',
+      .map(group => ({
+        groupId: group.id,
+        protocolType: group.protocolType,
+        groupState: stateName(group),
+        groupType: group.type,
       }))
       .filter(({ groupState, groupType }) => hasState(groupState) && hasType(groupType));
     return { errorCode: 0, groups };

@@ -8,13 +8,12 @@
  * Not done: nothing.
  * Versions differ: there is one.
  */
-import { MillraceError } from '../../base/index.ts';
-import type { Group, OffsetPlace } from '../../coordination/index.ts';
-import { apis, decodeConsumerProtocolSubscription, errorCode, type ErrorName, Reader } from '../../wire/index.ts';
+import type { AnyGroup, OffsetPlace } from '../../coordination/index.ts';
+import { apis, errorCode, type ErrorName } from '../../wire/index.ts';
+import { consumerFormats } from '../consumer-formats.ts';
 import { defineHandler, topicFor, topicName } from '../handler.ts';
 
 const CONSUMER = 'consumer';
-const SUBSCRIPTION_VERSION = 3;
 
 export default defineHandler({
   api: apis.offsetDelete,
@@ -28,7 +27,7 @@ export default defineHandler({
     const group = coordination.find(namespace, request.groupId);
     if (!group) return whole('GROUP_ID_NOT_FOUND');
     if (group.members.size > 0 && group.protocolType !== CONSUMER) return whole('NON_EMPTY_GROUP');
-    const subscribed = subscriptions(group);
+    const reads = subscriptionsOf(group);
     const places: OffsetPlace[] = [];
     const topics = request.topics.map(({ name, partitions }) => ({
       name,
@@ -36,7 +35,7 @@ export default defineHandler({
         let error: ErrorName = 'NONE';
         if (!context.may('READ', 'TOPIC', topicName(context, name))) error = 'TOPIC_AUTHORIZATION_FAILED';
         else if (!topicFor(context, name)?.partitions[partition]) error = 'UNKNOWN_TOPIC_OR_PARTITION';
-        else if (!subscribed || subscribed.has(name)) error = 'GROUP_SUBSCRIBED_TO_TOPIC';
+        else if (reads(name)) error = 'GROUP_SUBSCRIBED_TO_TOPIC';
         else places.push({ topic: topicName(context, name), partition });
         return { partitionIndex: partition, errorCode: errorCode(error) };
       }),
@@ -46,21 +45,16 @@ export default defineHandler({
   },
 });
 
-/** Topics that some member subscribes to; undefined when a member says what cannot be read: it may be any. */
-function subscriptions(group: Group): Set<string> | undefined {
+/** Whether some member reads a topic; a member that says what cannot be read may read any. */
+function subscriptionsOf(group: AnyGroup): (topic: string) => boolean {
+  if (group.type === 'consumer') return topic => group.subscribes(topic);
   const topics = new Set<string>();
   for (const { protocols } of group.members.values()) {
     for (const { metadata } of protocols) {
-      try {
-        const reader = new Reader(metadata);
-        // A later version only adds at the end.
-        const version = Math.min(reader.int16(), SUBSCRIPTION_VERSION);
-        for (const topic of decodeConsumerProtocolSubscription(reader, version).topics) topics.add(topic);
-      } catch (error) {
-        if (!(error instanceof MillraceError)) throw error;
-        return undefined;
-      }
+      const said = consumerFormats.subscription(metadata);
+      if (!said) return () => true;
+      for (const topic of said.topics) topics.add(topic);
     }
   }
-  return topics;
+  return topic => topics.has(topic);
 }

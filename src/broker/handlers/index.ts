@@ -30,6 +30,8 @@ import offsetDelete from './47-offset-delete.ts';
 import describeUserScramCredentials from './50-describe-user-scram-credentials.ts';
 import alterUserScramCredentials from './51-alter-user-scram-credentials.ts';
 import describeCluster from './60-describe-cluster.ts';
+import consumerGroupHeartbeat from './68-consumer-group-heartbeat.ts';
+import consumerGroupDescribe from './69-consumer-group-describe.ts';
 
 export const handlers: readonly Handler[] = [
   produce,
@@ -62,4 +64,6 @@ export const handlers: readonly Handler[] = [
   describeUserScramCredentials,
   alterUserScramCredentials,
   describeCluster,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
 ];

@@ -3,7 +3,7 @@
  * short as a millisecond.
  */
 import { type Address, type Io, type Logger, silentLogger } from '../../base/index.ts';
-import { Broker, type BrokerSettings } from '../../broker/index.ts';
+import { Broker, consumerFormats, type BrokerSettings } from '../../broker/index.ts';
 import { Coordination, type CoordinationSettings } from '../../coordination/index.ts';
 import { logThreads } from '../../log/threads.ts';
 import { Log, type LogSettings } from '../../log/index.ts';
@@ -86,7 +86,12 @@ export class SimBroker {
     const io = this.machine.io(this.network.of, logThreads);
     this.io = io;
     this.log = await this.finish(Log.open(io, { directory: '/data', reserveBytes: 10_000, ...log }));
-    this.coordination = new Coordination(io, this.log, { initialRebalanceDelayMs: 100, ...coordination });
+    this.coordination = new Coordination(
+      io,
+      this.log,
+      { initialRebalanceDelayMs: 100, ...coordination },
+      consumerFormats,
+    );
     this.broker = new Broker({ io, log: this.log, coordination: this.coordination, logger, settings });
     await this.broker.listen({ address: ADDRESS });
   }
