@@ -51,6 +51,12 @@ export const cliErrors = defineErrors({
     exit: EXIT.failed,
     help: 'Tap a stage behind a reader such as read_json.',
   },
+  groupActive: {
+    code: 'MR1029',
+    text: 'group {group} is {state}, with {members} members: its offsets are theirs',
+    exit: EXIT.failed,
+    help: 'Stop its consumers first; who is killed stays a member until its session is over.',
+  },
   somethingFailed: {
     code: 'MR1028',
     text: '{failed} of {all} {what} failed: {reason}',

@@ -1,5 +1,5 @@
 /** Administration of a cluster: topics, groups, offsets. Each call asks once and reports the broker's error by name. */
-import { apis, type DescribeGroupsResponse, type ListGroupsResponse, type MetadataResponse } from '../wire/index.ts';
+import { apis, type ListGroupsResponse, type MetadataResponse } from '../wire/index.ts';
 import type { Cluster } from './cluster.ts';
 import { END, offsetFor, START } from './consumer/positions.ts';
 import { brokerError } from './errors.ts';
@@ -71,13 +71,6 @@ export class Admin {
   async groups(): Promise<ListGroupsResponse['groups']> {
     const connection = await this.cluster.any();
     return (await connection.request(apis.listGroups, { statesFilter: [], typesFilter: [] })).groups;
-  }
-
-  async describeGroup(id: string): Promise<DescribeGroupsResponse['groups'][number]> {
-    const connection = await this.cluster.node(await this.cluster.coordinator(id));
-    const answer = await connection.request(apis.describeGroups, { groups: [id], includeAuthorizedOperations: false });
-    this.expect('DescribeGroups', id, answer.groups[0]);
-    return answer.groups[0]!;
   }
 
   async deleteGroup(id: string): Promise<void> {

@@ -11,6 +11,7 @@ export { BY_RESET, FROM_END, FROM_START } from './consumer/assignment.ts';
 export { Consumer, type ConsumerSettings, type FetchedBatches } from './consumer/consumer.ts';
 export { END, offsetFor, START } from './consumer/positions.ts';
 export { canPass, clientErrors } from './errors.ts';
+export { describeGroup, type GroupDescription } from './group/description.ts';
 export { GROUP_DEFAULTS, GroupMember } from './group/member.ts';
 export { committedOffsets, commitOffsets, type GroupOffset } from './group/offsets.ts';
 export { saslAuthenticate, type SaslSettings } from './authenticator.ts';

@@ -42,10 +42,11 @@ import type { StoredMember } from './consumer/member.ts';
 import { downgraded, upgrade } from './consumer/migration.ts';
 import { arePatternsLoaded, loadPatterns } from './consumer/topic-patterns.ts';
 import type { MemberFormats } from './formats.ts';
-import { Group, type GroupFields, type GroupHost, type GroupSettings, joinDefect } from './group.ts';
+import { Group, type GroupFields, type GroupHost, type GroupSettings } from './group.ts';
 import {
   failedJoin,
   failedSync,
+  joinDefect,
   type JoinRequest,
   type JoinResult,
   type MemberFields,

@@ -63,15 +63,6 @@ export interface GroupFields {
   readonly members: readonly MemberFields[];
 }
 
-/** What is wrong with a request to join, whatever the group. */
-export function joinDefect(request: JoinRequest, settings: GroupSettings): GroupError | undefined {
-  const { protocols, protocolType, sessionTimeoutMs: timeout } = request;
-  if (timeout < settings.sessionTimeoutMinMs || timeout > settings.sessionTimeoutMaxMs)
-    return 'INVALID_SESSION_TIMEOUT';
-  if (protocols.length === 0 || protocolType === '') return 'INCONSISTENT_GROUP_PROTOCOL';
-  return undefined;
-}
-
 export class Group {
   readonly type = 'classic';
   readonly namespace: string;

@@ -74,6 +74,18 @@ export interface Member extends MemberFields {
 
 export const NO_BYTES = new Uint8Array(0);
 
+/** What is wrong with a request to join, whatever the group. */
+export function joinDefect(
+  request: JoinRequest,
+  settings: { readonly sessionTimeoutMinMs: number; readonly sessionTimeoutMaxMs: number },
+): GroupError | undefined {
+  const { protocols, protocolType, sessionTimeoutMs: timeout } = request;
+  if (timeout < settings.sessionTimeoutMinMs || timeout > settings.sessionTimeoutMaxMs)
+    return 'INVALID_SESSION_TIMEOUT';
+  if (protocols.length === 0 || protocolType === '') return 'INCONSISTENT_GROUP_PROTOCOL';
+  return undefined;
+}
+
 const PREFIX_CHARS = 255;
 
 /** An id for a member that has none: what the client calls itself, and chance. */

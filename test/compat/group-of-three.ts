@@ -88,10 +88,14 @@ export async function tellOfThree({ broker, member, name, produce }: GroupOfThre
       await new Promise(resolve => setTimeout(resolve, 50));
     }
   };
+  const ofNewerProtocol = async () => {
+    const asked = { groupIds: [name], includeAuthorizedOperations: false };
+    return (await client.ask(apis.consumerGroupDescribe, 0, asked)).groups[0];
+  };
   const isShared = async (): Promise<boolean> => {
     const { groups } = await client.ask(apis.describeGroups, 5, { groups: [name] });
-    const { groupState, members } = groups[0]!;
-    return groupState === 'Stable' && members.length === MEMBERS;
+    const found = groups[0]!.members.length > 0 ? groups[0]! : await ofNewerProtocol();
+    return found?.groupState === 'Stable' && found.members.length === MEMBERS;
   };
   const committed = async (): Promise<number> => {
     const topics = [{ name, topicId: ZERO_UUID, partitionIndexes: [0, 1, 2] }];

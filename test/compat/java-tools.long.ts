@@ -70,30 +70,44 @@ test('the console producer writes with every codec, and the console consumer rea
   }
 });
 
-test('a group of three console consumers loses one to kill -9, goes on, and resumes', () => {
-  const name = 'three-java';
-  const settings = ['session.timeout.ms=6000', 'heartbeat.interval.ms=500', 'auto.commit.interval.ms=200'];
-  const options = settings.flatMap(setting => ['--command-property', setting]);
-  const args = [...bootstrap, ...options, '--topic', name, '--group', name, '--from-beginning'];
-  return tellOfThree({
-    broker,
-    name,
-    member: { command: 'java', args: kafkaTool('consumer', args) },
-    // Small batches go to one partition each, and then to another.
-    produce: async values => {
-      const spread = ['--command-property', 'partitioner.ignore.keys=true', '--command-property', 'batch.size=200'];
-      await runAside('producer', ['--topic', name, ...spread], values.join('\n'));
-    },
-  });
-});
+/** What the consumers of a group are told, besides how often they commit. The newer protocol's times are the server's. */
+const PROTOCOLS = {
+  classic: ['session.timeout.ms=6000', 'heartbeat.interval.ms=500'],
+  consumer: ['group.protocol=consumer'],
+} as const;
 
-test('the group command describes and lists groups, resets and deletes their offsets, and deletes them', () => {
-  const described = run('groups', ['--describe', '--group', 'three-java']);
-  assert.equal([...described.matchAll(/three-java\s+three-java\s+\d\s+(\d+)\s+\1\s+0/g)].length, 3, described);
-  assert.match(run('groups', ['--list', '--state']), /three-java\s+Classic\s+Empty|three-java\s+Empty/);
-  run('groups', ['--reset-offsets', '--group', 'three-java', '--topic', 'three-java', '--to-earliest', '--execute']);
-  assert.match(run('groups', ['--describe', '--group', 'three-java']), /three-java\s+three-java\s+\d\s+0\s/);
-  assert.match(run('groups', ['--delete-offsets', '--group', 'three-java', '--topic', 'three-java:0']), /Successful/);
-  assert.match(run('groups', ['--delete', '--group', 'three-java']), /successful/);
-  assert.doesNotMatch(run('groups', ['--list']), /three-java/);
-});
+for (const protocol of ['classic', 'consumer'] as const)
+  test(`a ${protocol} group of three console consumers loses one to kill -9, goes on, and resumes`, () => {
+    const name = `three-${protocol}`;
+    const settings = [...PROTOCOLS[protocol], 'auto.commit.interval.ms=200'];
+    const options = settings.flatMap(setting => ['--command-property', setting]);
+    const args = [...bootstrap, ...options, '--topic', name, '--group', name, '--from-beginning'];
+    return tellOfThree({
+      broker,
+      name,
+      member: { command: 'java', args: kafkaTool('consumer', args) },
+      // Small batches go to one partition each, and then to another.
+      produce: async values => {
+        const spread = ['--command-property', 'partitioner.ignore.keys=true', '--command-property', 'batch.size=200'];
+        await runAside('producer', ['--topic', name, ...spread], values.join('\n'));
+      },
+    });
+  });
+
+for (const protocol of ['classic', 'consumer'] as const)
+  test(`the group command describes and lists ${protocol} groups, resets and deletes their offsets, and deletes them`, () => {
+    const name = `three-${protocol}`;
+    const [type] = protocol === 'classic' ? ['Classic'] : ['Consumer'];
+    const described = run('groups', ['--describe', '--group', name]);
+    assert.equal(
+      [...described.matchAll(new RegExp(`${name}\\s+${name}\\s+\\d\\s+(\\d+)\\s+\\1\\s+0`, 'g'))].length,
+      3,
+      described,
+    );
+    assert.match(run('groups', ['--list', '--state']), new RegExp(`${name}\\s+(${type}\\s+)?Empty`));
+    run('groups', ['--reset-offsets', '--group', name, '--topic', name, '--to-earliest', '--execute']);
+    assert.match(run('groups', ['--describe', '--group', name]), new RegExp(`${name}\\s+${name}\\s+\\d\\s+0\\s`));
+    assert.match(run('groups', ['--delete-offsets', '--group', name, '--topic', `${name}:0`]), /Successful/);
+    assert.match(run('groups', ['--delete', '--group', name]), /successful/);
+    assert.doesNotMatch(run('groups', ['--list']), new RegExp(name));
+  });

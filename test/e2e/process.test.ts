@@ -94,7 +94,7 @@ test('topics and groups are made, listed, described and deleted, here as at any 
   assert.match(String((await run('topics', 'describe', 'orders'))[1]), /^retention\.ms +1000$/m);
   assert.equal((await run('topics', 'describe', 'nothing'))[0], 4);
   assert.equal((await run('consume', 'nothing'))[0], 4);
-  assert.deepEqual(await run('groups', 'list'), [0, 'GROUP  STATE  PROTOCOL\n', '']);
+  assert.deepEqual(await run('groups', 'list'), [0, 'GROUP  STATE  TYPE  PROTOCOL\n', '']);
   assert.equal((await run('groups', 'describe', 'nobody'))[0], 4);
   assert.equal((await run('groups', 'delete', 'nobody', '--yes'))[0], 4);
   assert.deepEqual(await run('topics', 'delete', 'orders', '--yes'), [0, '', 'deleted orders\n']);

@@ -14,7 +14,7 @@
  * G3 what changed since the last save is known (`unsaved`), also when a save fails.
  */
 import { createHash } from 'node:crypto';
-import { assert, type Clock, type Random } from '../../base/index.ts';
+import type { Clock, Random } from '../../base/index.ts';
 import type { Log, StateChange } from '../../log/index.ts';
 import type { MemberFormats } from '../formats.ts';
 import type { GroupError } from '../states.ts';
@@ -32,7 +32,9 @@ import {
   type StoredMember,
   storedMember,
 } from './member.ts';
+import { Owners } from './owners.ts';
 import { eachPartition, includes, NO_PARTITIONS, type PartitionSet, sameSet } from './partition-set.ts';
+import { NOBODY, profileOf, sameProfile, sizeOf } from './profile.ts';
 import { topicPattern } from './topic-patterns.ts';
 
 export interface ConsumerGroupSettings {
@@ -85,7 +87,7 @@ export class ConsumerGroup {
   readonly members = new Map<string, ConsumerMember>();
   /** @internal member by instance id */
   readonly instances = new Map<string, string>();
-  private readonly owners = new Map<string, Map<number, string>>();
+  private readonly owners = new Owners();
   /** Topics that an expression matches, as far as its first member may know of them. */
   private readonly matches = new Map<string, ReadonlySet<string>>();
   /** Which topics the members subscribe to, with their partitions, when the target was computed: a digest. */
@@ -231,10 +233,8 @@ export class ConsumerGroup {
 
   /** @internal */
   advance(member: ConsumerMember, owned: PartitionSet | null): void {
-    const next = reconcile(member, this.targetEpoch, owned, (topicId, partition) => {
-      const owner = this.owners.get(topicId)?.get(partition);
-      return owner === undefined || owner === member.id;
-    });
+    const isFree = (topicId: string, partition: number): boolean => this.owners.isFree(member.id, topicId, partition);
+    const next = reconcile(member, this.targetEpoch, owned, isFree);
     if (next === member.holding) return;
     this.hold(member, next);
     if (member.profile.classic) return;
@@ -257,10 +257,8 @@ export class ConsumerGroup {
 
   /** @internal whether anything that the member waits for is still held by others */
   isWaiting(member: ConsumerMember): boolean {
-    for (const [topicId, partition] of eachPartition(member.target)) {
-      const owner = this.owners.get(topicId)?.get(partition);
-      if (owner !== undefined && owner !== member.id) return true;
-    }
+    for (const [topicId, partition] of eachPartition(member.target))
+      if (!this.owners.isFree(member.id, topicId, partition)) return true;
     return false;
   }
 
@@ -447,18 +445,7 @@ export class ConsumerGroup {
 
   private hold(member: ConsumerMember, next: Holding): void {
     const { holding } = member;
-    for (const set of [holding.assigned, holding.revoking])
-      for (const [topicId, partition] of eachPartition(set)) this.owners.get(topicId)?.delete(partition);
-    for (const set of [next.assigned, next.revoking]) {
-      for (const [topicId, partition] of eachPartition(set)) {
-        const partitions = this.owners.get(topicId) ?? new Map<number, string>();
-        assert(!partitions.has(partition), `G1: ${topicId}/${partition} is held by ${partitions.get(partition)}`);
-        partitions.set(partition, member.id);
-        this.owners.set(topicId, partitions);
-      }
-    }
-    for (const topicId of holding.assigned.keys())
-      if (this.owners.get(topicId)?.size === 0) this.owners.delete(topicId);
+    this.owners.move(member.id, holding, next);
     if (next.epoch !== holding.epoch) member.previousEpoch = holding.epoch;
     member.holding = next;
     this.unsaved.add(member.id);
@@ -508,45 +495,4 @@ export class ConsumerGroup {
     const lines = [...ids].sort().map(id => `${id} ${this.host.log.topicById(id)!.partitions.length}`);
     return createHash('sha256').update(lines.join('\n')).digest('base64');
   }
-}
-
-const NOBODY: MemberProfile = {
-  instanceId: null,
-  rackId: null,
-  clientId: '',
-  clientHost: '',
-  rebalanceTimeoutMs: 0,
-  topics: [],
-  regex: '',
-  assignor: null,
-  classic: undefined,
-};
-
-function profileOf(request: ConsumerHeartbeat, before: MemberProfile): MemberProfile {
-  const { assignor, clientHost, clientId, epoch, instanceId, rackId, rebalanceTimeoutMs, regex, topics } = request;
-  // Who joins says everything: what it leaves out, it does not have.
-  const base = epoch === 0 ? NOBODY : before;
-  return {
-    instanceId: instanceId ?? before.instanceId,
-    rackId: rackId ?? base.rackId,
-    clientId,
-    clientHost,
-    rebalanceTimeoutMs: rebalanceTimeoutMs < 0 ? base.rebalanceTimeoutMs : rebalanceTimeoutMs,
-    topics: topics ?? base.topics,
-    regex: regex ?? base.regex,
-    assignor: assignor ?? base.assignor,
-    classic: undefined,
-  };
-}
-
-function sameProfile(a: MemberProfile, b: MemberProfile): boolean {
-  return (
-    JSON.stringify({ ...a, classic: undefined }) === JSON.stringify({ ...b, classic: undefined }) &&
-    a.classic === b.classic
-  );
-}
-
-function sizeOf({ classic, clientId, instanceId, regex, topics }: MemberProfile): number {
-  const words = [clientId, instanceId ?? '', regex, ...topics].reduce((sum, word) => sum + word.length, 0);
-  return (classic?.protocols ?? []).reduce((sum, { metadata, name }) => sum + name.length + metadata.length, words);
 }
