@@ -274,6 +274,20 @@ const QUESTIONS: readonly Question[] = [
   ),
   question(apis.deleteGroups, 1, G, { groupsNames: ['secret'] }, answer => answer.results[0]!.errorCode),
   question(apis.offsetDelete, 0, G, { groupId: 'secret', topics: [] }, answer => answer.errorCode),
+  question(
+    apis.consumerGroupHeartbeat,
+    0,
+    G,
+    { groupId: 'secret', memberId: 'm', memberEpoch: 1 },
+    answer => answer.errorCode,
+  ),
+  question(
+    apis.consumerGroupDescribe,
+    0,
+    G,
+    { groupIds: ['secret'], includeAuthorizedOperations: false },
+    answer => answer.groups[0]!.errorCode,
+  ),
   question(apis.describeUserScramCredentials, 0, C, { users: null }, answer => answer.errorCode),
   question(
     apis.alterUserScramCredentials,
@@ -553,4 +567,21 @@ test('who may create topics but not describe their configs is told neither them 
   const made = await alice.ask(apis.createTopics, 7, { topics: [topicWish('mine')], timeoutMs: 1_000 });
   const { configs, errorCode: code, numPartitions, topicConfigErrorCode } = made.topics[0]!;
   assert.deepEqual([code, numPartitions, configs, errorName(topicConfigErrorCode)], [0, -1, null, T]);
+});
+
+test('a member of a consumer group may name, and its expression finds, only topics that it may describe', async t => {
+  const server = await start(t);
+  for (const name of ['open', 'secret']) await server.log.createTopic('', name, 1);
+  const [alice, root] = [await server.login('alice'), await server.login('root')];
+  const creations = [acl('User:alice', 3, 2, 'open'), acl('User:alice', 3, 3, 'mine')];
+  await root.ask(apis.createAcls, 2, { creations });
+  const joining = { groupId: 'mine', memberEpoch: 0, rebalanceTimeoutMs: 10_000, topicPartitions: [] };
+  const named = { ...joining, memberId: 'a', subscribedTopicNames: ['open', 'secret'] };
+  const denied = await alice.ask(apis.consumerGroupHeartbeat, 1, named);
+  assert.equal(errorName(denied.errorCode), 'TOPIC_AUTHORIZATION_FAILED');
+  const matched = { ...joining, memberId: 'a', subscribedTopicRegex: 'open|secret' };
+  const { assignment, errorCode } = await alice.ask(apis.consumerGroupHeartbeat, 1, matched);
+  assert.equal(errorCode, 0);
+  const names = assignment!.topicPartitions.map(({ topicId }) => server.log.topicById(topicId)!.name);
+  assert.deepEqual(names, ['open']);
 });
