@@ -47,7 +47,7 @@ export class Screen {
   };
 
   private redraw(): void {
-    const width = this.isLive ? (process.stderr.columns ?? 80) : Number.POSITIVE_INFINITY;
+    const width = this.isLive ? process.stderr.columns || 80 : Number.POSITIVE_INFINITY;
     const height = this.isLive ? (process.stderr.rows ?? 24) : Number.POSITIVE_INFINITY;
     const lines = this.draw(width, height - 1).map(line => fitLine(line, width));
     const up = this.drawn > 0 ? `\x1b[${this.drawn}A\r\x1b[J` : '';

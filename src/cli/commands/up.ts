@@ -224,11 +224,11 @@ class Output {
   stopped(seconds: number, isClean: boolean, reports: readonly PipelineReport[]): void {
     const sums = Object.fromEntries(reports.map(report => [report.pipelineId, sumText(report)]));
     if (this.isJson) {
-      this.logger.info(isClean ? 'drained' : 'stopped before everything was delivered', { seconds, ledger: sums });
+      this.logger.info(isClean ? 'drained' : 'stopped before everything was delivered', { seconds: Number(seconds.toFixed(3)), ledger: sums });
       return;
     }
     note(`  ${isClean ? 'drained' : 'stopped'} in ${seconds.toFixed(1)} s\n`);
-    if (reports.length > 0) note(`${ledgerTable(reports, process.stderr.columns ?? Number.POSITIVE_INFINITY)}\n`);
+    if (reports.length > 0) note(`${ledgerTable(reports, process.stderr.columns || Number.POSITIVE_INFINITY)}\n`);
     for (const [id, sum] of Object.entries(sums)) note(`  ${id}  ${sum}`);
     if (!isClean) note('  What is held was not acknowledged: the next start reads it again.');
   }
