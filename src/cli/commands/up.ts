@@ -224,7 +224,10 @@ class Output {
   stopped(seconds: number, isClean: boolean, reports: readonly PipelineReport[]): void {
     const sums = Object.fromEntries(reports.map(report => [report.pipelineId, sumText(report)]));
     if (this.isJson) {
-      this.logger.info(isClean ? 'drained' : 'stopped before everything was delivered', { seconds: Number(seconds.toFixed(3)), ledger: sums });
+      this.logger.info(isClean ? 'drained' : 'stopped before everything was delivered', {
+        seconds: Number(seconds.toFixed(3)),
+        ledger: sums,
+      });
       return;
     }
     note(`  ${isClean ? 'drained' : 'stopped'} in ${seconds.toFixed(1)} s\n`);

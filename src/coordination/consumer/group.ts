@@ -219,10 +219,10 @@ export class ConsumerGroup {
       this.topicsVersion = topicsVersion;
       this.matches.clear();
     }
-    for (const { profile } of this.members.values()) {
-      if (profile.regex !== '' && !this.matches.has(profile.regex))
-        this.matches.set(profile.regex, this.matching(profile.regex, mayDescribe));
-    }
+    const wanted = new Set(Array.from(this.members.values(), ({ profile }) => profile.regex).filter(Boolean));
+    for (const regex of this.matches.keys()) if (!wanted.has(regex)) this.matches.delete(regex);
+    for (const regex of wanted)
+      if (!this.matches.has(regex)) this.matches.set(regex, this.matching(regex, mayDescribe));
     const subscribed = this.digest();
     if (subscribed !== this.subscribed) {
       this.subscribed = subscribed;
