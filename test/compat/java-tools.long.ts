@@ -86,10 +86,10 @@ for (const protocol of ['classic', 'consumer'] as const)
       broker,
       name,
       member: { command: 'java', args: kafkaTool('consumer', args) },
-      // Small batches go to one partition each, and then to another.
+      // With keys, because a producer that may choose can leave a partition out.
       produce: async values => {
-        const spread = ['--command-property', 'partitioner.ignore.keys=true', '--command-property', 'batch.size=200'];
-        await runAside('producer', ['--topic', name, ...spread], values.join('\n'));
+        const keyed = ['--reader-property', 'parse.key=true', '--reader-property', 'key.separator=:'];
+        await runAside('producer', ['--topic', name, ...keyed], values.map(value => `${value}:${value}`).join('\n'));
       },
     });
   });
