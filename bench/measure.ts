@@ -73,11 +73,17 @@ export function machine(): string {
   return `${cpus().length} × ${cpu!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
 }
 
-/** Prints the results and keeps them in `bench/results/<name>.json`. */
-export function keep(name: string, results: object): void {
-  const text = `${JSON.stringify({ machine: machine(), ...results }, null, 2)}\n`;
+/** Fewer runs than this are a trial: their results are not kept. */
+const RUNS_LEAST = 7;
+
+/** Keeps the results in `bench/results/<name>.json`. */
+export function keep(name: string, results: { readonly runs: number; readonly [field: string]: unknown }): void {
+  const text = `${JSON.stringify({ machine: machine(), date: new Date().toISOString().slice(0, 10), ...results }, null, 2)}\n`;
+  if (results.runs < RUNS_LEAST) {
+    process.stdout.write(text);
+    return;
+  }
   const directory = join(import.meta.dirname, 'results');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, `${name}.json`), text);
-  process.stdout.write(text);
 }

@@ -7,6 +7,7 @@ import { brokerErrors } from './errors.ts';
 import type { BrokerCounters, BrokerServices, BrokerSettings } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { BrokerListener, type ListenerReport, type ListenerSettings } from './listener.ts';
+import { AnswerBuffers } from './answer-buffers.ts';
 import { ClientMemory } from './memory.ts';
 import { ParseFormats } from './parse-formats.ts';
 import { type Refusal, Refusals } from './refusals.ts';
@@ -63,6 +64,7 @@ export class Broker {
       security: parts.security ?? new Security(io, log),
       parseFormats: new ParseFormats(log),
       refusals: new Refusals(logger, () => io.clock.now()),
+      buffers: new AnswerBuffers(),
       memory: new ClientMemory({
         requestBytesMax: settings.requestMemoryBytes,
         answerBytesMax: settings.answerMemoryBytes,

@@ -61,6 +61,8 @@ const UNSUPPORTED_VERSION = 35;
 interface Slot {
   readonly handler: Handler | undefined;
   readonly requestBytes: number;
+  /** What the answer lies in that others use when it has been written. */
+  readonly lent: Uint8Array[];
   answer: readonly Uint8Array[];
   isReady: boolean;
   /** The connection ends here. */
@@ -323,7 +325,7 @@ export class ClientConnection {
     };
     // What is to be durable holds the frame for itself.
     try {
-      const result = handler.handle(requestContext(this.parts, version, frame.owner), message);
+      const result = handler.handle(requestContext(this.parts, version, frame.owner, slot.lent), message);
       if (!(result instanceof Promise)) answer(result);
       else result.then(answer).catch(failed);
     } catch (error) {
@@ -335,7 +337,7 @@ export class ClientConnection {
 
   /** A message of a mechanism without a header; its answer has none either. */
   private runToken({ bytes, owner }: Frame): void {
-    const slot: Slot = { handler: undefined, requestBytes: bytes.length, answer: [], isReady: false, isLast: false };
+    const slot = newSlot(undefined, bytes.length);
     this.slots.push(slot);
     this.isProving = true;
     const answer = (token: Uint8Array | undefined): void => {
@@ -354,7 +356,7 @@ export class ClientConnection {
   private openSlot(handler: Handler, requestBytes: number): Slot {
     // What waits keeps nothing of its bytes.
     if (handler.waits) this.services.memory.give(requestBytes);
-    const slot = { handler, requestBytes: handler.waits ? 0 : requestBytes, answer: [], isReady: false, isLast: false };
+    const slot = newSlot(handler, handler.waits ? 0 : requestBytes);
     this.slots.push(slot);
     return slot;
   }
@@ -381,16 +383,20 @@ export class ClientConnection {
   private send(): void {
     if (this.isClosed || this.hasEnded) return;
     const pieces: Uint8Array[] = [];
+    const lent: Uint8Array[] = [];
     let isLast = false;
     while (this.slots[0]?.isReady && !isLast) {
       const slot = this.slots.shift()!;
       for (const piece of slot.answer) pieces.push(piece);
+      for (const buffer of slot.lent) lent.push(buffer);
       isLast = slot.isLast;
     }
     if (pieces.length > 0) {
       const bytes = sizeOf(pieces);
       this.connection.write(pieces, () => {
+        // What is still on its way when a connection breaks is nobody's any more.
         if (this.isClosed) return;
+        for (const buffer of lent) this.services.buffers.give(buffer);
         this.holdUnread(-bytes);
         this.pump();
       });
@@ -423,7 +429,7 @@ export class ClientConnection {
   private refuse(error: MillraceError): void {
     this.refused(error);
     this.stop();
-    this.slots.push({ handler: undefined, requestBytes: 0, answer: [], isReady: true, isLast: true });
+    this.slots.push({ ...newSlot(undefined, 0), isReady: true, isLast: true });
     this.send();
     this.endAfter(END_WAIT_MS);
   }
@@ -473,4 +479,8 @@ export class ClientConnection {
     this.closers.clear();
     this.onGone(this);
   }
+}
+
+function newSlot(handler: Handler | undefined, requestBytes: number): Slot {
+  return { handler, requestBytes, lent: [], answer: [], isReady: false, isLast: false };
 }

@@ -7,6 +7,7 @@ import type { Coordination } from '../coordination/index.ts';
 import type { Log, Topic } from '../log/index.ts';
 import type { AnyApi, Api } from '../wire/index.ts';
 import { aliasId, logstoreOf } from './logstores.ts';
+import type { AnswerBuffers } from './answer-buffers.ts';
 import type { ClientMemory } from './memory.ts';
 import type { ParseFormats } from './parse-formats.ts';
 import type { Refusals } from './refusals.ts';
@@ -44,6 +45,7 @@ export interface BrokerServices {
   readonly parseFormats: ParseFormats;
   readonly refusals: Refusals;
   readonly memory: ClientMemory;
+  readonly buffers: AnswerBuffers;
   readonly topicMaker: TopicMaker;
   readonly logger: Logger;
   readonly handlers: ReadonlyMap<number, Handler>;
@@ -79,6 +81,8 @@ export interface RequestContext extends BrokerServices {
   readonly version: number;
   /** Held until the records of the request are durable. */
   readonly frame: Slab | undefined;
+  /** Memory for the answer, with anything in it; another's as soon as the answer has been written. */
+  lend(bytes: number): Uint8Array;
   /** Calls back when the connection closes; returns how to forget it. */
   onClose(callback: () => void): () => void;
   /** Remembers and logs what this client was refused. */

@@ -17,7 +17,12 @@ export interface ClientParts {
 }
 
 /** The identity is that of the moment: a request that is under way keeps it. */
-export function requestContext(parts: ClientParts, version: number, frame: Slab | undefined): RequestContext {
+export function requestContext(
+  parts: ClientParts,
+  version: number,
+  frame: Slab | undefined,
+  lent: Uint8Array[],
+): RequestContext {
   const { advertised, authentication, client, closers, isLogService, refused, services } = parts;
   const { identity } = authentication;
   return {
@@ -30,6 +35,11 @@ export function requestContext(parts: ClientParts, version: number, frame: Slab 
     advertised,
     version,
     frame,
+    lend: bytes => {
+      const buffer = services.buffers.take(bytes);
+      lent.push(buffer);
+      return buffer.subarray(0, bytes);
+    },
     onClose: callback => {
       closers.add(callback);
       return () => closers.delete(callback);

@@ -269,8 +269,8 @@ export class Log {
   }
 
   /** Batches as `locate` finds them, read from the files and checked against the index. */
-  read(partition: Partition, offset: number, bytesMax: number): Uint8Array[] {
-    return this.damage.telling(() => this.reads.read(partition, offset, bytesMax));
+  read(partition: Partition, offset: number, bytesMax: number, room?: (bytes: number) => Uint8Array): Uint8Array[] {
+    return this.damage.telling(() => this.reads.read(partition, offset, bytesMax, room));
   }
 
   /** First record at or behind the time: its offset and timestamp; undefined when all are older. */

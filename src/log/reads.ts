@@ -111,9 +111,15 @@ export class Reads {
     return extents;
   }
 
-  read(partition: Partition, offset: number, bytesMax: number): Uint8Array[] {
+  /** Into memory of the caller's, of exactly so many bytes, or into new one. */
+  read(
+    partition: Partition,
+    offset: number,
+    bytesMax: number,
+    room: (bytes: number) => Uint8Array = bytes => Buffer.allocUnsafeSlow(bytes),
+  ): Uint8Array[] {
     return this.locate(partition, offset, bytesMax).map(extent => {
-      const bytes = Buffer.allocUnsafeSlow(extent.length);
+      const bytes = room(extent.length);
       const got = this.open.get(extent.path).read(bytes, 0, extent.length, extent.position);
       this.expectBatches(partition, extent, bytes.subarray(0, got));
       return bytes;

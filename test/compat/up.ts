@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '../..');
 
 export interface Server {
   readonly port: number;
+  readonly pid: number;
   readonly directory: string;
   /** What it has logged. */
   readonly output: string;
@@ -37,6 +38,9 @@ export async function makeServer(config = ''): Promise<Server> {
   let output = '';
   return {
     port,
+    get pid() {
+      return child!.pid!;
+    },
     directory,
     get output() {
       return output;

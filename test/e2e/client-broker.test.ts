@@ -12,7 +12,7 @@ import {
   makeCluster,
   Producer,
 } from '../../src/client/index.ts';
-import { startTestBroker, type TestBroker } from '../../src/testing/index.ts';
+import { startTestBroker, type TestBroker, WireClient } from '../../src/testing/index.ts';
 import { apis } from '../../src/wire/index.ts';
 import { BatchHeader, CODEC, type CodecName, RecordCursor } from '../../src/wire/records/index.ts';
 
@@ -168,4 +168,44 @@ test('a connection whose proof cannot be renewed ends with the reason', async t 
   const connection = await BrokerConnection.connect(server.io, address, settings);
   while (connection.isOpen) await new Promise(resolve => setTimeout(resolve, 5));
   await assert.rejects(connection.request(apis.metadata, { topics: [] }), /the token was revoked/);
+});
+
+test('an answer that a client reads late is its own, though the memory of others was used again meanwhile', async t => {
+  const { cluster, server } = await start(t);
+  const producer = new Producer(cluster);
+  await producer.prepare('t');
+  for (const partition of [0, 1])
+    for (let i = 0; i < 8; i++) await producer.send('t', partition, null, Buffer.alloc(900_000, `${partition}${i}`));
+  await producer.close();
+  const stored = (partition: number): Buffer =>
+    Buffer.concat(server.log.read(server.log.topic('', 't')!.partitions[partition]!, 0, 2 ** 30));
+  const connection = await server.io.network.connect(server.address, { timeoutMs: 5_000 });
+  const late = WireClient.over(connection);
+  const other = await WireClient.connect(server.io.network, server.address);
+  const fetch = async (client: WireClient, partition: number): Promise<Buffer> => {
+    const wish = { partition, fetchOffset: 0, currentLeaderEpoch: -1, logStartOffset: -1, partitionMaxBytes: 2 ** 30 };
+    const topics = [{ topic: 't', partitions: [{ ...wish, lastFetchedEpoch: -1 }] }];
+    const asked = {
+      maxWaitMs: 0,
+      minBytes: 2 ** 30,
+      maxBytes: 2 ** 30,
+      isolationLevel: 0,
+      sessionId: 0,
+      sessionEpoch: -1,
+    };
+    const answer = await client.ask(apis.fetch, 11, { ...asked, topics } as never);
+    return Buffer.from(answer.responses[0]!.partitions[0]!.records!);
+  };
+  connection.pause();
+  const answers = Array.from({ length: 3 }, () => fetch(late, 0));
+  // Small answers first, so that the large one stands at the socket when memory is taken for another.
+  for (let i = 0; i < 10; i++) assert.equal((await fetch(other, 2)).length, 0);
+  for (let i = 0; i < 10; i++) {
+    const bytes = await fetch(other, 1);
+    assert.deepEqual([bytes.length, bytes.equals(stored(1))], [stored(1).length, true]);
+  }
+  connection.resume();
+  for (const bytes of await Promise.all(answers))
+    assert.deepEqual([bytes.length, bytes.equals(stored(0))], [stored(0).length, true]);
+  for (const client of [late, other]) client.destroy();
 });

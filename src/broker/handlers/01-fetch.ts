@@ -179,7 +179,7 @@ class Fetch {
         if (!partition || limit === 0) return { part, error, records: NO_RECORDS };
         if (pieces) return { part, error, records: pieces };
         try {
-          return { part, error, records: context.log.read(partition, wish.fetchOffset, limit) };
+          return { part, error, records: context.log.read(partition, wish.fetchOffset, limit, context.lend) };
         } catch (failure) {
           return { part, error: this.unreadable(partition, failure), records: NO_RECORDS };
         }
