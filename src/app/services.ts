@@ -1,6 +1,7 @@
 /** What pipelines get from the process: the embedded log, dead letters in a topic, checkpoints in a state table. */
 import { type Io, nearest } from '../base/index.ts';
 import type { Coordination } from '../coordination/index.ts';
+import { appendRefusal, appendTimeOf, BROKER_DEFAULTS, TopicMaker } from '../broker/index.ts';
 import { type Log, logErrors, type Partition, type StateChange, type Topic } from '../log/index.ts';
 import { serviceErrors } from './engine/errors.ts';
 import type {
@@ -22,6 +23,8 @@ const CHECKPOINTS = 'checkpoints';
 export interface TopicCreation {
   readonly isAllowed: boolean;
   readonly partitions: number;
+  /** Of all topics together. */
+  readonly partitionsMax?: number;
 }
 
 export function embeddedLogOf(
@@ -37,6 +40,7 @@ export function embeddedLogOf(
     if (!found) throw logErrors.topicGone({ topic: `${topic}/${partition}` });
     return found;
   };
+  const maker = new TopicMaker(log, { partitionsMax: creation.partitionsMax ?? BROKER_DEFAULTS.partitionsMax });
   const look = ({ offset, partition, topic }: LogPosition, bytesMax: number): LogLocation => {
     const found = find(topic, partition);
     if (!found) return { extents: [], startOffset: 0, endOffset: 0, isGone: true };
@@ -80,7 +84,20 @@ export function embeddedLogOf(
       return Promise.resolve(log.offsetForTime(found, ms)?.offset ?? found.syncedEnd);
     },
     append: async (topic, partition, batch) => {
-      await log.append(partitionOf(topic, partition), batch);
+      const found = partitionOf(topic, partition);
+      const now = io.clock.now();
+      const refusal = appendRefusal(found.topic, batch, now);
+      if (refusal) return refusal.join(': ');
+      await log.append(found, batch, undefined, appendTimeOf(found.topic, now));
+      return undefined;
+    },
+    partitionsFor: async (topic, mayCreate) => {
+      const found = log.topic(NAMESPACE, topic);
+      if (found) return found.isInternal ? `topic ${topic} is internal` : found.partitions.length;
+      if (!creation.isAllowed || !mayCreate) return `topic ${topic} does not exist${hintFor(topic, log)}`;
+      const refusal = maker.refusal(NAMESPACE, topic, creation.partitions);
+      if (refusal) return refusal.join(': ');
+      return (await maker.make(NAMESPACE, topic, creation.partitions)).partitions.length;
     },
     createTopic: async (topic, partitions = creation.partitions) => {
       if (log.topic(NAMESPACE, topic)) return;

@@ -21,10 +21,10 @@ interface TopicUnderWay {
 
 export class TopicMaker {
   private readonly log: Log;
-  private readonly settings: BrokerSettings;
+  private readonly settings: Pick<BrokerSettings, 'partitionsMax'>;
   private readonly underWay = new Set<TopicUnderWay>();
 
-  constructor(log: Log, settings: BrokerSettings) {
+  constructor(log: Log, settings: Pick<BrokerSettings, 'partitionsMax'>) {
     this.log = log;
     this.settings = settings;
   }

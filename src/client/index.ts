@@ -21,7 +21,15 @@ export {
   type ScramMechanism,
   SecurityAdmin,
 } from './security-admin.ts';
+export { type Partitioner, partitioners } from './partitioners.ts';
 export { Producer, type ProducerSettings } from './producer/producer.ts';
 export type { Acknowledge } from './producer/batch.ts';
-export { type ClientSettings, clientSettings, DEFAULT_BOOTSTRAP, isSecretProperty, makeCluster } from './properties.ts';
+export {
+  type ClientSettings,
+  clientSettings,
+  DEFAULT_BOOTSTRAP,
+  isSecretProperty,
+  makeCluster,
+  propertyNames,
+} from './properties.ts';
 export type { TopicPartition } from './topic-partition.ts';

@@ -265,6 +265,8 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   ...OAUTH_PROPERTIES,
 };
 
+export const propertyNames: readonly string[] = Object.keys(PROPERTIES);
+
 export const DEFAULT_BOOTSTRAP: Address = { host: '127.0.0.1', port: 9092 };
 
 /** Settings from properties. Throws MR4207 for one that cannot be taken. */
@@ -305,7 +307,7 @@ export function makeCluster(io: Io, settings: ClientSettings, arena?: Arena): Cl
 }
 
 function unknownProperty(name: string, value: string): MillraceError {
-  const near = nearest(name, Object.keys(PROPERTIES));
+  const near = nearest(name, propertyNames);
   const reason = `unknown property${near ? `; did you mean ${near}?` : ''}`;
   return clientErrors.badProperty({ name, value: hidden(name, value), reason });
 }

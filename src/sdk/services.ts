@@ -50,8 +50,17 @@ export interface EmbeddedLog {
    */
   locate(at: readonly LogPosition[], bytesMax: number, waitMs: number): Promise<readonly LogLocation[]>;
   offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number>;
-  /** Appends one finished record batch; resolves when it is synced. The bytes may lie in the arena. */
-  append(topic: string, partition: number, batch: Uint8Array): Promise<void>;
+  /**
+   * Appends one finished record batch; resolves when it is synced, or with what is wrong with the batch: it is judged as a
+   * producer's is, and is refused again however often it is tried. Rejects while nothing can be written. The bytes may lie in
+   * the arena.
+   */
+  append(topic: string, partition: number, batch: Uint8Array): Promise<string | undefined>;
+  /**
+   * For writing: how many partitions the topic has, or why there is none. One that is not there is made if `mayCreate`, where
+   * topics are made so.
+   */
+  partitionsFor(topic: string, mayCreate: boolean): Promise<number | string>;
   /** With as many partitions as new topics have unless `partitions` says otherwise; fails where topics are not made so. */
   createTopic(topic: string, partitions?: number): Promise<void>;
   committed(group: string, topic: string): Promise<ReadonlyMap<number, number>>;

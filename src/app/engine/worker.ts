@@ -48,7 +48,7 @@ export interface ArenaRange {
 
 /** The embedded log over a port. */
 export interface PortLog extends Omit<EmbeddedLog, 'append'> {
-  append(topic: string, partition: number, batch: ArenaRange | Uint8Array): Promise<void>;
+  append(topic: string, partition: number, batch: ArenaRange | Uint8Array): Promise<string | undefined>;
 }
 
 /** What the process serves to its workers besides. */
@@ -196,6 +196,7 @@ function overPort(log: Remote<PortLog>, arena: Arena): EmbeddedLog {
     topics: log.topics,
     locate: log.locate,
     offsetForTime: log.offsetForTime,
+    partitionsFor: log.partitionsFor,
     createTopic: log.createTopic,
     committed: log.committed,
     commit: log.commit,
@@ -204,7 +205,7 @@ function overPort(log: Remote<PortLog>, arena: Arena): EmbeddedLog {
       if (!owner) return log.append(topic, partition, Uint8Array.from(batch));
       bytes.set(batch);
       try {
-        await log.append(topic, partition, { offset: bytes.byteOffset, length: bytes.length });
+        return await log.append(topic, partition, { offset: bytes.byteOffset, length: bytes.length });
       } finally {
         owner.release();
       }

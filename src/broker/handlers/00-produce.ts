@@ -21,8 +21,9 @@ import {
   type ProduceRequest,
   type ProduceRequestTopicDataPartitionData,
 } from '../../wire/index.ts';
-import { BatchHeader, CODEC, validateBatch } from '../../wire/records/index.ts';
+import { BatchHeader, CODEC } from '../../wire/records/index.ts';
 import { nameOf } from '../answers.ts';
+import { appendTimeOf, batchDefect, type Refusal, timeRefusal } from '../append-rules.ts';
 import { brokerErrors } from '../errors.ts';
 import {
   type ClientInfo,
@@ -47,8 +48,6 @@ interface PartitionAnswer {
   readonly logStartOffset: number;
   readonly errorMessage: string | null;
 }
-
-type Refusal = readonly [error: ErrorName, reason: string];
 
 /** What a request holds for one partition: batches (below version 3 first a message set) and where they go, or why not. */
 type Part = { readonly index: number; readonly label: string } & (
@@ -157,11 +156,8 @@ function batchRefusal(
   topic: Topic,
   records: Uint8Array,
 ): Refusal | undefined {
-  const max = numberConfig(topic.configs, 'max.message.bytes');
-  if (records.length > max)
-    return ['MESSAGE_TOO_LARGE', `a batch of ${records.length} bytes, max.message.bytes is ${max}`];
-  const defect = validateBatch(records);
-  if (defect) return [defect.error, defect.reason];
+  const defect = batchDefect(topic, records);
+  if (defect) return defect;
   const header = new BatchHeader(records);
   if (header.codec === CODEC.zstd && context.version < 7)
     return ['UNSUPPORTED_COMPRESSION_TYPE', 'zstd needs Produce 7'];
@@ -169,21 +165,6 @@ function batchRefusal(
     return ['INVALID_TXN_STATE', 'transactions are not implemented in this version'];
   }
   return timeRefusal(topic, header, context.io.clock.now());
-}
-
-function timeRefusal(topic: Topic, header: BatchHeader, nowMs: number): Refusal | undefined {
-  if (isAppendTime(topic)) return undefined;
-  const before = numberConfig(topic.configs, 'message.timestamp.before.max.ms');
-  if (header.baseTimestamp >= 0 && nowMs - header.baseTimestamp > before)
-    return ['INVALID_TIMESTAMP', `a time of ${header.baseTimestamp}, message.timestamp.before.max.ms is ${before}`];
-  const after = numberConfig(topic.configs, 'message.timestamp.after.max.ms');
-  if (header.maxTimestamp - nowMs > after)
-    return ['INVALID_TIMESTAMP', `a time of ${header.maxTimestamp}, message.timestamp.after.max.ms is ${after}`];
-  return undefined;
-}
-
-function isAppendTime(topic: Topic): boolean {
-  return topic.configs.get('message.timestamp.type') === 'LogAppendTime';
 }
 
 /** The latest request of each connection whose message sets are being converted. */
@@ -241,7 +222,7 @@ function start(
 async function append(context: RequestContext, part: Part): Promise<PartitionAnswer> {
   if (part.refusal) return refuse(context, part, ...part.refusal);
   const { batches, index, partition } = part;
-  const appendTimeMs = isAppendTime(partition.topic) ? context.io.clock.now() : -1;
+  const appendTimeMs = appendTimeOf(partition.topic, context.io.clock.now());
   try {
     const result = await appendBatches(context, part, appendTimeMs);
     for (const batch of batches) context.counters.producedBytes += batch.length;

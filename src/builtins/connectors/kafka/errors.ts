@@ -102,9 +102,9 @@ export const kafkaNotices = defineNotices({
     text: 'a record that the topic does not take',
     help: 'The message is the broker’s reason; it is mended there (message.max.bytes, ACLs) or in the pipeline.',
   },
-  noText: {
+  notSendable: {
     code: 'MR7221',
-    text: '`topic` or `message` gave a value that cannot be sent: the event is skipped',
+    text: '`topic`, `message`, `key` or `partition` gave a value that cannot be sent: the event is a dead letter',
     help: 'Filter such events out before, or give a value with `else`.',
   },
   repetition: {
@@ -126,5 +126,30 @@ export const kafkaNotices = defineNotices({
     code: 'MR7225',
     text: 'the cluster or the group has trouble',
     help: 'It is tried again; the message is the cause.',
+  },
+  held: {
+    code: 'MR7226',
+    text: 'a topic cannot be written at the moment',
+    help: 'Records are held and tried again, and the source waits; the note is the cause. Nothing is lost.',
+  },
+  badTopic: {
+    code: 'MR7227',
+    text: 'a topic that must not be written',
+    help: 'The message says why: no topic name, an internal one, or one that is not in `allowed_topics`.',
+  },
+  openTopic: {
+    code: 'MR7228',
+    text: 'a topic that is computed from events without a bound',
+    help: 'Begin it with a literal prefix (`f"prefix.{name}"`), or list what is allowed in `allowed_topics`.',
+  },
+  leftOut: {
+    code: 'MR7229',
+    text: '`timestamp` or a header gave a value that no record can have: it is written without',
+    help: 'A timestamp is a time from 1970 on; `headers` is a record without secrets.',
+  },
+  unknownOption: {
+    code: 'MR7230',
+    text: 'an option that is no property of the client',
+    help: 'Property names are those of librdkafka; see the reference of from_kafka and to_kafka.',
   },
 });
