@@ -2,7 +2,7 @@
  * Batches: what travels on edges. Events that travel together, up to 65,536, kept as raw bytes plus columns that are
  * extracted when first asked for; or chunks of bytes before they are read.
  *
- *   ByteStore    the bytes: documents or chunks as (offset, length) spans over the arena or over private memory, with the
+ *   ByteStore    the bytes (`byte-store.ts`): documents or chunks as spans over the arena or over private memory, with the
  *                slabs that hold them and where each row came from
  *   ChunkBatch   rows of a byte store, meaning nothing yet
  *   EventBatch   rows of a byte store whose spans are validated JSON documents, or rows that exist as records only
@@ -10,7 +10,7 @@
  * A selection is a new batch over the same store: filtering copies row numbers, never bytes.
  *
  * Invariants
- * I1 a store's slabs are released when its last holder releases it; a batch begins with one holder, its maker.
+ * I1 a batch begins with one holder of its store, its maker.
  * I2 an event that nobody changed leaves as the bytes that it came in (`jsonOf`).
  * I3 row numbers that cross this interface are positions in the batch; `storeRow` maps them to the store.
  * I4 a row keeps its id through everything that makes a new event out of it; a row that is made anew gets a new one. Ids
@@ -21,101 +21,13 @@ import { type Column, type Columns, type Path, TAG } from './column.ts';
 import { inferText } from './infer.ts';
 import { type JsonReading, parseJson } from './json.ts';
 import { printJson } from './print.ts';
+import { ByteStore, type Origins, storeOf } from './byte-store.ts';
 import { scanColumns } from './scan.ts';
 import { RecordValue, type Value } from './value.ts';
 
 export const BATCH_EVENTS_MAX = 65_536;
 /** Columns are extracted for whole stores: for less than one row in so many, rows are read one by one. */
 const WORTH = 8;
-
-/** What a row's bytes belong to: a slab of the arena, or anything else that is counted. */
-export interface Owner {
-  hold(): void;
-  release(): void;
-}
-
-/** Where rows of a store came from: records of one partition. */
-export interface Origins {
-  /** For people and for dead letters: `topic/partition/offset`. */
-  describe(row: number): string;
-  key(row: number): Uint8Array | null;
-  headers(row: number): readonly (readonly [string, Uint8Array | null])[];
-  /** The record's value as it came, before any reader cut it into events. */
-  value(row: number): Uint8Array | null;
-  /** `@topic`, `@offset` and what else the source knows; undefined for a name that it does not know. */
-  meta?(row: number, name: string): Value | undefined;
-}
-
-let nextRowId = 0;
-
-export class ByteStore {
-  readonly bytes: Uint8Array;
-  /** Offset and length of each row, in `bytes`. */
-  readonly spans: Uint32Array;
-  readonly count: number;
-  readonly origins: Origins | undefined;
-  /** Row of `origins` for each row here; the same number where absent. */
-  readonly originRows: Uint32Array | undefined;
-  /** When the rows came into the pipeline, by the monotonic clock; set by the edge that they entered on. */
-  bornMs: number | undefined;
-  private readonly owners: readonly Owner[];
-  /** Ids of the rows: given, or counted on from the first. */
-  private readonly ids: Float64Array | undefined;
-  private readonly firstId: number;
-  private holders = 1;
-
-  constructor(parts: {
-    bytes: Uint8Array;
-    spans: Uint32Array;
-    count: number;
-    owners?: readonly Owner[];
-    origins?: Origins | undefined;
-    originRows?: Uint32Array | undefined;
-    ids?: Float64Array | undefined;
-  }) {
-    this.bytes = parts.bytes;
-    this.spans = parts.spans;
-    this.count = parts.count;
-    this.owners = parts.owners ?? [];
-    this.origins = parts.origins;
-    this.originRows = parts.originRows;
-    this.ids = parts.ids;
-    this.firstId = nextRowId;
-    if (!parts.ids) nextRowId += parts.count;
-  }
-
-  hold(): void {
-    this.holders++;
-  }
-
-  release(): void {
-    assert(--this.holders >= 0, 'I1: a store was released more often than held');
-    if (this.holders > 0) return;
-    for (const owner of this.owners) owner.release();
-  }
-
-  /** Another store over the same bytes, which it keeps alive. Its rows are new ones unless `ids` says which they are. */
-  derive(spans: Uint32Array, count: number, originRows: Uint32Array | undefined, ids?: Float64Array): ByteStore {
-    this.hold();
-    const { bytes, origins } = this;
-    const derived = new ByteStore({ bytes, spans, count, owners: [this], origins, originRows, ids });
-    derived.bornMs = this.bornMs;
-    return derived;
-  }
-
-  bytesOf(row: number): Uint8Array {
-    const offset = this.spans[2 * row]!;
-    return this.bytes.subarray(offset, offset + this.spans[2 * row + 1]!);
-  }
-
-  originRow(row: number): number {
-    return this.originRows ? this.originRows[row]! : row;
-  }
-
-  idOf(row: number): number {
-    return this.ids ? this.ids[row]! : this.firstId + row;
-  }
-}
 
 abstract class RowsOf {
   readonly store: ByteStore;
@@ -175,8 +87,35 @@ export class ChunkBatch extends RowsOf {
     return ChunkBatch.of(storeOf(chunks));
   }
 
+  /**
+   * What a writer made of events: a chunk for each, with `end` behind it, which only parts it from the next. The events'
+   * memory is kept for the sake of their origins.
+   */
+  static written(events: EventBatch, pieces: readonly Uint8Array[], end: Uint8Array): ChunkBatch {
+    const { bytes, spans } = storeOf(pieces, end);
+    const { bornMs, origins } = events.store;
+    if (origins) events.hold();
+    const store = new ByteStore({
+      bytes,
+      spans,
+      count: pieces.length,
+      owners: origins ? [events] : [],
+      origins,
+      originRows: originRowsOf(events),
+      endBytes: end.length,
+    });
+    store.bornMs = bornMs;
+    return ChunkBatch.of(store);
+  }
+
   bytesOf(row: number): Uint8Array {
     return this.store.bytesOf(this.storeRow(row));
+  }
+
+  /** The chunk as something of its own: without what parts it from the next. */
+  bodyOf(row: number): Uint8Array {
+    const bytes = this.bytesOf(row);
+    return bytes.subarray(0, bytes.length - this.store.endBytes);
   }
 
   textOf(row: number): string {
@@ -454,21 +393,6 @@ function joinedStore(batches: readonly EventBatch[], areDocuments: boolean): Byt
   });
   store.bornMs = batches[0]?.store.bornMs;
   return store;
-}
-
-/** Private bytes as a store: pieces are copied into one buffer. */
-export function storeOf(pieces: readonly Uint8Array[]): ByteStore {
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const bytes = new Uint8Array(total);
-  const spans = new Uint32Array(pieces.length * 2);
-  let offset = 0;
-  pieces.forEach((piece, row) => {
-    bytes.set(piece, offset);
-    spans[2 * row] = offset;
-    spans[2 * row + 1] = piece.length;
-    offset += piece.length;
-  });
-  return new ByteStore({ bytes, spans, count: pieces.length });
 }
 
 function utf8(bytes: Uint8Array): string {

@@ -7,7 +7,7 @@
  *    equality of different types is false, order with null is null. Where texts are inferred, a text may be any value.
  * I2 int64 against double is exact: nothing is rounded.
  */
-import type { ByteStore } from './batch.ts';
+import type { ByteStore } from './byte-store.ts';
 import { type Column, TAG } from './column.ts';
 import { inferText } from './infer.ts';
 

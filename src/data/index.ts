@@ -1,5 +1,6 @@
 /** Front door of `data`: values and types of events, batches, columns, JSON. */
-export { BATCH_EVENTS_MAX, ByteStore, ChunkBatch, EventBatch, type Origins, type Owner, storeOf } from './batch.ts';
+export { BATCH_EVENTS_MAX, ChunkBatch, EventBatch } from './batch.ts';
+export { ByteStore, type Origins, type Owner, storeOf } from './byte-store.ts';
 export { Column, Columns, type Path, TAG } from './column.ts';
 export { type CompareOptions, type Comparison, type Constant, VERDICT, type Verdicts } from './comparison.ts';
 export { decodeValue, encodeValue, keyOf } from './encoding.ts';

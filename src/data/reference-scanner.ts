@@ -12,7 +12,7 @@
  * I4 nothing is read at or beyond a document's end.
  * I5 a refused document leaves no value in any column.
  */
-import type { ByteStore } from './batch.ts';
+import type { ByteStore } from './byte-store.ts';
 import { Column, Columns, distinctPaths, type Path, TAG } from './column.ts';
 import { JSON_DEPTH_MAX, parseJsonText } from './json.ts';
 

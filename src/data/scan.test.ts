@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MillraceError, SeededRandom } from '../base/index.ts';
-import { ByteStore, storeOf } from './batch.ts';
+import { ByteStore, storeOf } from './byte-store.ts';
 import { parseJson, parseJsonText } from './json.ts';
 import { printJson } from './print.ts';
 import { TAG } from './column.ts';

@@ -5,7 +5,7 @@
  * scratch. All other bytes pass through a scanner with a small memory of its own, made at the thread's first need.
  */
 import { type Arena, assert, makeArenaMemory } from '../base/index.ts';
-import type { ByteStore } from './batch.ts';
+import type { ByteStore } from './byte-store.ts';
 import type { Column, Columns, Path } from './column.ts';
 import type { CompareOptions, Comparison, Constant, Verdicts } from './comparison.ts';
 import type { ScanResult } from './reference-scanner.ts';

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 import type { SeededRandom } from '../base/index.ts';
-import { ByteStore } from './batch.ts';
+import { ByteStore } from './byte-store.ts';
 import { type Path, TAG } from './column.ts';
 import type { Scanner, ScanResult } from './reference-scanner.ts';
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeArenaMemory, MillraceError } from '../base/index.ts';
 import { fuzz } from '../testing/index.ts';
-import { storeOf } from './batch.ts';
+import { storeOf } from './byte-store.ts';
 import { parseJson } from './json.ts';
 import { ReferenceScanner } from './reference-scanner.ts';
 import { JsonScanner } from './scanner.ts';

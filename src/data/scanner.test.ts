@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildKernel, committedKernel } from '../../tools/build-kernel.ts';
 import { Arena, makeArenaMemory, SeededRandom } from '../base/index.ts';
-import { type ByteStore, storeOf } from './batch.ts';
+import { type ByteStore, storeOf } from './byte-store.ts';
 import { Column, type Path, TAG } from './column.ts';
 import { type Comparison, compareByReference, type Constant, VERDICT } from './comparison.ts';
 import { ReferenceScanner } from './reference-scanner.ts';

@@ -14,7 +14,7 @@
  * I3 nobody writes the documents of the store during the call.
  */
 import { assert } from '../base/index.ts';
-import type { ByteStore } from './batch.ts';
+import type { ByteStore } from './byte-store.ts';
 import { Column, Columns, distinctPaths, type Path, TAG } from './column.ts';
 import {
   type CompareOptions,

@@ -21,7 +21,6 @@ import {
   printTql,
   RecordValue,
   scanDocuments,
-  storeOf,
 } from '../../data/index.ts';
 import type { Diagnostic } from '../../base/index.ts';
 import {
@@ -36,6 +35,7 @@ import {
 import { FORMAT_CODES } from './errors.ts';
 import { documentsOf, isSpace, lines, type Splitter, type Stream } from './json-split.ts';
 import { Pending } from './pending.ts';
+import { Writer } from './writer.ts';
 import { refuseTooLong } from './refuse.ts';
 
 const NAME = 'tenzir.json';
@@ -340,27 +340,6 @@ export const readNdjson = defineOperator({
     }),
 });
 
-/** One chunk an event. */
-class Writer implements Transform {
-  private readonly print: (batch: EventBatch, row: number) => Uint8Array;
-
-  constructor(print: (batch: EventBatch, row: number) => Uint8Array) {
-    this.print = print;
-  }
-
-  process(batch: Batch, out: Output): void | Promise<void> {
-    const events = batch as EventBatch;
-    const pieces: Uint8Array[] = [];
-    for (let row = 0; row < events.count; row++) pieces.push(this.print(events, row));
-    const store = storeOf(pieces);
-    const rows = Uint32Array.from({ length: events.count }, (_, row) => events.store.originRow(events.storeRow(row)));
-    const { bytes, spans } = store;
-    const { origins } = events.store;
-    const chunks = ChunkBatch.of(new ByteStore({ bytes, spans, count: events.count, origins, originRows: rows }));
-    return out.emit(chunks);
-  }
-}
-
 /** All events as one list. What opens and parts the events stands before each, so that a chunk stays one event. */
 class ListWriter implements Transform {
   private readonly style: JsonStyle;
@@ -375,8 +354,8 @@ class ListWriter implements Transform {
       const lead = this.isEmpty ? '[\n' : ',\n';
       this.isEmpty = false;
       const text = printJson(events.record(row), this.style).replaceAll('\n', '\n  ');
-      return Buffer.from(`${lead}  ${text}`);
-    });
+      return `${lead}  ${text}`;
+    }, NO_END);
     return writer.process(batch, out);
   }
 
@@ -395,7 +374,7 @@ class ListWriter implements Transform {
   }
 }
 
-const LINE_END = Buffer.from('\n');
+const NO_END = new Uint8Array(0);
 
 const WRITER_ARGS = {
   strip: s.bool('Leave out null fields, nulls in lists, empty records and empty lists.').default(false),
@@ -423,9 +402,8 @@ export const writeNdjson = defineOperator({
   args: WRITER_ARGS,
   create: args => {
     const style = styleOf(args, 0);
-    if (!Object.values(args).includes(true))
-      return new Writer((batch, row) => Buffer.concat([batch.jsonOf(row), LINE_END]));
-    return new Writer((batch, row) => Buffer.from(`${printJson(batch.record(row), style)}\n`));
+    if (!Object.values(args).includes(true)) return new Writer((events, row) => events.jsonOf(row));
+    return new Writer((events, row) => printJson(events.record(row), style));
   },
 });
 
@@ -438,7 +416,7 @@ export const writeJson = defineOperator({
   create: args => {
     const style = styleOf(args, 2);
     if (args.arrays_of_objects) return new ListWriter(style);
-    return new Writer((batch, row) => Buffer.from(`${printJson(batch.record(row), style)}\n`));
+    return new Writer((events, row) => printJson(events.record(row), style));
   },
 });
 
@@ -448,6 +426,5 @@ export const writeTql = defineOperator({
   input: ['events'],
   output: 'bytes',
   args: { compact: s.bool('One line an event.').default(false) },
-  create: ({ compact }) =>
-    new Writer((batch, row) => Buffer.from(`${printTql(batch.record(row), { isCompact: compact })}\n`)),
+  create: ({ compact }) => new Writer((events, row) => printTql(events.record(row), { isCompact: compact })),
 });

@@ -3,8 +3,9 @@
  * a stream waits. Text is UTF-8: a line that is not is refused, since no text would give its bytes back.
  */
 import { isUtf8 } from 'node:buffer';
-import { ByteStore, ChunkBatch, EventBatch, printTql, RecordValue, type Value } from '../../data/index.ts';
+import { ChunkBatch, EventBatch, printTql, RecordValue, type Value } from '../../data/index.ts';
 import { type Batch, defineOperator, type Output, s, type StageContext, type Transform } from '../../sdk/index.ts';
+import { Writer } from './writer.ts';
 import { Pending } from './pending.ts';
 import { refuseTooLong, refuseUtf8 } from './refuse.ts';
 
@@ -131,13 +132,5 @@ export const writeLines = defineOperator({
   input: ['events'],
   output: 'bytes',
   args: {},
-  create: (): Transform => ({
-    process: (batch, out) => {
-      const events = batch as EventBatch;
-      const pieces = Array.from({ length: events.count }, (_, row) => Buffer.from(`${lineOf(events.record(row))}\n`));
-      const { bytes, count, spans } = ChunkBatch.fromChunks(pieces).store;
-      const originRows = Uint32Array.from({ length: count }, (_, row) => events.store.originRow(events.storeRow(row)));
-      return out.emit(ChunkBatch.of(new ByteStore({ bytes, spans, count, origins: events.store.origins, originRows })));
-    },
-  }),
+  create: () => new Writer((events, row) => lineOf(events.record(row))),
 });

@@ -30,7 +30,7 @@ function makeSink(
 
 export const saveKafka = defineOperator({
   name: 'save_kafka',
-  summary: 'Writes each chunk of bytes as one record, as it is.',
+  summary: 'Writes each chunk of bytes as one record, as it is; what a writer wrote without the line end between them.',
   input: ['bytes'],
   output: 'void',
   args: {
@@ -49,7 +49,7 @@ export const saveKafka = defineOperator({
     return makeSink(context, options, {
       topicsVary: false,
       recordOf: (record, batch, row) => {
-        const bytes = (batch as ChunkBatch).bytesOf(row);
+        const bytes = (batch as ChunkBatch).bodyOf(row);
         if (bytes.length === 0) return SKIPPED;
         record.topic = topic;
         record.key = keyBytes;
