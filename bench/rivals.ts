@@ -137,6 +137,8 @@ export function withTopic<T>(rival: Rival, partitions: number, use: (topic: stri
   return withAdmin(rival, async admin => {
     const topic = `bench-${++topics}`;
     await admin.createTopic(topic, partitions);
+    // Every partition has its leader.
+    await admin.offsets(topic);
     await execute('sync');
     try {
       return await use(topic);

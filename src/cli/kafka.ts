@@ -2,6 +2,7 @@
 import type { Cluster } from '../client/index.ts';
 import { type ErrorFactory, type Io, MillraceError } from '../base/index.ts';
 import { type Flag, keyValue } from './command.ts';
+import { note } from './output.ts';
 import { cliErrors } from './errors.ts';
 import { readInput, readText } from './files.ts';
 
@@ -26,7 +27,7 @@ export const kafkaFlags: readonly Flag[] = [
 ];
 
 export async function withCluster<T>(options: KafkaOptions, use: (cluster: Cluster, io: Io) => Promise<T>): Promise<T> {
-  const [{ nodeIo }, { clientErrors, clientSettings, makeCluster }, { runningBroker }, { clientProperties }] =
+  const [{ nodeIo }, { clientErrors, clientSettings, makeCluster, noteOn }, { runningBroker }, { clientProperties }] =
     await Promise.all([
       import('../base/io/node.ts'),
       import('../client/index.ts'),
@@ -43,6 +44,10 @@ export async function withCluster<T>(options: KafkaOptions, use: (cluster: Clust
   const text = file === undefined ? '' : file === '-' ? await readInput() : sources.readText(file);
   const given = clientProperties(sources, { file: file ?? '', text }, options.property ?? []);
   const properties = new Map([...(brokers === undefined ? [] : [['bootstrap.servers', brokers] as const]), ...given]);
+  for (const [name, value] of properties) {
+    const reason = noteOn(name, value);
+    if (reason !== undefined) note(`note: property ${name} has no effect: ${reason}`);
+  }
   const cluster = makeCluster(
     io,
     checked(() => clientSettings(io, properties), clientErrors.badProperty),

@@ -53,6 +53,10 @@ export interface ConnectionSettings {
   /** For the socket, TLS and the first answer together. */
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** Of brokers' names only addresses of this family are used. */
+  readonly addressFamily?: 4 | 6;
+  /** Whether idle connections are probed; they are unless it is false. */
+  readonly keepsAlive?: boolean;
   /** Largest answer that is taken. */
   readonly answerBytesMax: number;
   /** Where large answers are read to; private memory without it. */
@@ -187,20 +191,18 @@ export class BrokerConnection {
     versionsVersion: number,
     firstCorrelationId: number,
   ): Promise<BrokerConnection> {
-    const { connectTimeoutMs, tls } = settings;
+    const { addressFamily: family, connectTimeoutMs: timeoutMs, keepsAlive, tls } = settings;
+    const options = { ...(tls && { tls }), ...(family && { family }), ...(keepsAlive === false && { keepsAlive }) };
     const started = io.clock.monotonic();
     let socket: Connection;
     try {
-      socket = await io.network.connect(address, { ...(tls && { tls }), timeoutMs: connectTimeoutMs });
+      socket = await io.network.connect(address, { ...options, timeoutMs });
     } catch (error) {
       throw connectFailure(`${address.host}:${address.port}`, error);
     }
     const connection = new BrokerConnection(io, address, settings, socket, firstCorrelationId);
     try {
-      await connection.negotiate(
-        versionsVersion,
-        Math.max(1, connectTimeoutMs - Math.round(io.clock.monotonic() - started)),
-      );
+      await connection.negotiate(versionsVersion, Math.max(1, timeoutMs - Math.round(io.clock.monotonic() - started)));
       connection.move('negotiated');
       await connection.prove();
       // It may have ended behind its last answer.

@@ -30,6 +30,8 @@ export {
   DEFAULT_BOOTSTRAP,
   isSecretProperty,
   makeCluster,
+  noteOn,
+  propertyDefect,
   propertyNames,
 } from './properties.ts';
 export type { TopicPartition } from './topic-partition.ts';

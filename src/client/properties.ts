@@ -2,7 +2,7 @@
  * Client settings by librdkafka's names, as users of TQL write them in `options`. One row a property: what it sets, or why
  * it is refused. A property that is not here is an error with the nearest name.
  */
-import type { Address, Arena, Io, MillraceError, TlsOptions } from '../base/index.ts';
+import type { Address, Arena, Io, TlsOptions } from '../base/index.ts';
 import { nearest, parseAddress } from '../base/index.ts';
 import { mechanismNames } from '../sasl/index.ts';
 import { Cluster, type ClusterSettings } from './cluster.ts';
@@ -40,12 +40,16 @@ interface Draft {
 }
 
 /** Sets the property; returns why the value cannot be taken. */
-type Setter = (draft: Draft, value: string, io: Io) => string | undefined | void;
+type Setter = (draft: Draft, value: string, io: Pick<Io, 'files'>) => string | undefined | void;
 
-function whole(set: (draft: Draft, value: number) => void): Setter {
+type Range = readonly [least: number, most: number, unit: string];
+
+/** Ranges are librdkafka's. */
+function whole([least, most, unit]: Range, set: (draft: Draft, value: number) => void): Setter {
   return (draft, value) => {
-    if (!/^\d+$/.test(value)) return 'it must be a whole number';
-    set(draft, Number(value));
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= least && number <= most)) return `it must be a whole number of ${unit} from ${least} to ${most}`;
+    set(draft, number);
   };
 }
 
@@ -73,7 +77,23 @@ function file(set: (draft: Draft, bytes: Uint8Array) => void): Setter {
   };
 }
 
-const accepted: Setter = () => undefined;
+const INT32_MAX = 2_147_483_647;
+const SECRET = /password|secret|key\.pem$|^sasl\.oauthbearer\.token$/;
+const accepted = flag(() => undefined);
+
+/** Properties of configurations for librdkafka that mean nothing here, with what else there is; users are told. */
+const NOTES: Readonly<Record<string, string>> = {
+  'enable.partition.eof': 'ends of partitions are no events here: `exit=true` ends at them',
+  'enable.metrics.push': 'no metrics are pushed to brokers: they are at /metrics',
+  'log.connection.close': 'a connection that is closed while nothing waits for it is opened again without a word',
+  'queued.min.messages': 'one answer of each broker is fetched ahead: `queued.max.messages.kbytes` bounds its size',
+};
+const WITHOUT_EFFECT: Readonly<Record<string, Setter>> = {
+  'enable.partition.eof': accepted,
+  'enable.metrics.push': accepted,
+  'log.connection.close': accepted,
+  'queued.min.messages': whole([1, 10_000_000, 'messages'], () => undefined),
+};
 
 const RESET: Readonly<Record<string, ResetPolicy>> = {
   earliest: 'earliest',
@@ -103,16 +123,16 @@ const CODECS = { none: 'none', gzip: 'gzip', snappy: 'snappy', lz4: 'lz4', zstd:
 const setCodec = chosen(CODECS, (draft, codec) => {
   draft.producer.codec = codec;
 });
-const setLinger = whole((draft, ms) => {
+const setLinger = whole([0, 900_000, 'milliseconds'], (draft, ms) => {
   draft.producer.lingerMs = ms;
 });
-const setDelivery = whole((draft, ms) => {
+const setDelivery = whole([0, INT32_MAX, 'milliseconds'], (draft, ms) => {
   draft.producer.deliveryTimeoutMs = ms;
 });
 const setAcks = chosen({ '0': 0, '1': 1, '-1': -1, all: -1 } as const, (draft, acks) => {
   draft.producer.acks = acks;
 });
-const setWait = whole((draft, ms) => {
+const setWait = whole([0, 300_000, 'milliseconds'], (draft, ms) => {
   draft.consumer.maxWaitMs = ms;
 });
 
@@ -177,14 +197,14 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'request.required.acks': setAcks,
   'linger.ms': setLinger,
   'queue.buffering.max.ms': setLinger,
-  'batch.size': whole((draft, bytes) => {
+  'batch.size': whole([1, INT32_MAX, 'bytes'], (draft, bytes) => {
     draft.producer.batchBytes = bytes;
   }),
   'compression.type': setCodec,
   'compression.codec': setCodec,
   'message.timeout.ms': setDelivery,
   'delivery.timeout.ms': setDelivery,
-  'queue.buffering.max.kbytes': whole((draft, kib) => {
+  'queue.buffering.max.kbytes': whole([1, INT32_MAX, 'KiB'], (draft, kib) => {
     draft.producer.memoryBytesMax = kib * 1024;
   }),
   'enable.idempotence': flag((draft, isIdempotent) => {
@@ -197,62 +217,68 @@ const PROPERTIES: Readonly<Record<string, Setter>> = {
   'allow.auto.create.topics': flag((draft, canCreate) => {
     draft.producer.canCreateTopics = canCreate;
   }),
-  'request.timeout.ms': whole((draft, ms) => {
+  'request.timeout.ms': whole([1, 900_000, 'milliseconds'], (draft, ms) => {
+    draft.producer.acknowledgeTimeoutMs = ms;
+  }),
+  'socket.timeout.ms': whole([10, 300_000, 'milliseconds'], (draft, ms) => {
     draft.cluster.requestTimeoutMs = ms;
   }),
-  'socket.timeout.ms': whole((draft, ms) => {
-    draft.cluster.requestTimeoutMs = ms;
-  }),
-  'socket.connection.setup.timeout.ms': whole((draft, ms) => {
+  'socket.connection.setup.timeout.ms': whole([1_000, INT32_MAX, 'milliseconds'], (draft, ms) => {
     draft.cluster.connectTimeoutMs = ms;
   }),
-  'metadata.max.age.ms': whole((draft, ms) => {
+  'metadata.max.age.ms': whole([1, 86_400_000, 'milliseconds'], (draft, ms) => {
     draft.cluster.metadataMaxAgeMs = ms;
   }),
-  'retry.backoff.ms': whole((draft, ms) => {
+  'retry.backoff.ms': whole([1, 300_000, 'milliseconds'], (draft, ms) => {
     draft.cluster.backoffMs = ms;
   }),
-  'retry.backoff.max.ms': whole((draft, ms) => {
+  'retry.backoff.max.ms': whole([1, 300_000, 'milliseconds'], (draft, ms) => {
     draft.cluster.backoffMaxMs = ms;
   }),
   'auto.offset.reset': chosen(RESET, (draft, reset) => {
     draft.consumer.reset = reset;
   }),
-  'fetch.min.bytes': whole((draft, bytes) => {
+  'fetch.min.bytes': whole([1, 100_000_000, 'bytes'], (draft, bytes) => {
     draft.consumer.minBytes = bytes;
   }),
   'fetch.wait.max.ms': setWait,
   'fetch.max.wait.ms': setWait,
-  'fetch.max.bytes': whole((draft, bytes) => {
+  'fetch.max.bytes': whole([1, INT32_MAX, 'bytes'], (draft, bytes) => {
     draft.consumer.maxBytes = bytes;
   }),
-  'max.partition.fetch.bytes': whole((draft, bytes) => {
+  'max.partition.fetch.bytes': whole([1, 1_000_000_000, 'bytes'], (draft, bytes) => {
     draft.consumer.partitionMaxBytes = bytes;
   }),
   'check.crcs': flag((draft, checksCrc) => {
     draft.consumer.checksCrc = checksCrc;
   }),
-  'session.timeout.ms': whole((draft, ms) => {
+  'session.timeout.ms': whole([1, 3_600_000, 'milliseconds'], (draft, ms) => {
     draft.group.sessionTimeoutMs = ms;
   }),
-  'heartbeat.interval.ms': whole((draft, ms) => {
+  'heartbeat.interval.ms': whole([1, 3_600_000, 'milliseconds'], (draft, ms) => {
     draft.group.heartbeatMs = ms;
   }),
-  'max.poll.interval.ms': whole((draft, ms) => {
+  'max.poll.interval.ms': whole([1, 86_400_000, 'milliseconds'], (draft, ms) => {
     draft.group.rebalanceTimeoutMs = ms;
   }),
-  // Everything is read as "uncommitted" until transactions are there; what both values mean is the same till then.
-  'isolation.level': chosen({ read_committed: true, read_uncommitted: true }, () => undefined),
-  'enable.partition.eof': accepted,
-  'enable.metrics.push': accepted,
-  'queued.min.messages': accepted,
-  'queued.max.messages.kbytes': accepted,
-  'api.version.request': accepted,
-  'broker.address.family': accepted,
-  'socket.keepalive.enable': accepted,
-  'log.connection.close': accepted,
-  'max.in.flight.requests.per.connection': whole((draft, count) => {
-    draft.producer.batchesUnderwayMax = Math.min(Math.max(count, 1), 5);
+  'isolation.level': chosen({ read_committed: true, read_uncommitted: false }, (draft, readsCommitted) => {
+    draft.consumer.readsCommitted = readsCommitted;
+  }),
+  'queued.max.messages.kbytes': whole([1, 2_097_151, 'KiB'], (draft, kib) => {
+    draft.consumer.queuedBytesMax = kib * 1024;
+  }),
+  'broker.address.family': chosen({ any: undefined, v4: 4, v6: 6 } as const, (draft, family) => {
+    if (family) draft.cluster.addressFamily = family;
+  }),
+  'socket.keepalive.enable': flag((draft, keepsAlive) => {
+    draft.cluster.keepsAlive = keepsAlive;
+  }),
+  'api.version.request': (_draft, value) =>
+    value === 'true' ? undefined : 'versions are always agreed upon with the broker: it must be true',
+  ...WITHOUT_EFFECT,
+  'max.in.flight.requests.per.connection': whole([1, 1_000_000, 'requests'], (draft, count) => {
+    // More would cost the order of records.
+    draft.producer.batchesUnderwayMax = Math.min(count, 5);
   }),
   'sasl.mechanism': setMechanism,
   'sasl.mechanisms': setMechanism,
@@ -269,9 +295,8 @@ export const propertyNames: readonly string[] = Object.keys(PROPERTIES);
 
 export const DEFAULT_BOOTSTRAP: Address = { host: '127.0.0.1', port: 9092 };
 
-/** Settings from properties. Throws MR4207 for one that cannot be taken. */
-export function clientSettings(io: Io, properties: ReadonlyMap<string, string>): ClientSettings {
-  const draft: Draft = {
+function newDraft(): Draft {
+  return {
     cluster: {
       clientId: 'millrace',
       tls: undefined,
@@ -290,10 +315,27 @@ export function clientSettings(io: Io, properties: ReadonlyMap<string, string>):
     isTls: false,
     sasl: { isOn: false, mechanism: undefined, oauth: new Map() },
   };
+}
+
+/** Why a property with this value changes nothing, where somebody might expect that it does. */
+export function noteOn(name: string, value: string): string | undefined {
+  return value === 'false' ? undefined : NOTES[name];
+}
+
+/** What is wrong with a property's value, as far as that can be told without reading files. */
+export function propertyDefect(name: string, value: string): string | undefined {
+  const set = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined;
+  if (!set) return unknownProperty(name);
+  if (name.endsWith('.location')) return undefined;
+  return set(newDraft(), value, {} as never) ?? undefined;
+}
+
+/** Settings from properties. Throws MR4207 for one that cannot be taken. */
+export function clientSettings(io: Io, properties: ReadonlyMap<string, string>): ClientSettings {
+  const draft = newDraft();
   for (const [name, value] of properties) {
     const set = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined;
-    if (!set) throw unknownProperty(name, value);
-    const reason = set(draft, value, io);
+    const reason = set ? set(draft, value, io) : unknownProperty(name);
     if (typeof reason === 'string') throw clientErrors.badProperty({ name, value: hidden(name, value), reason });
   }
   if (draft.isTls) draft.cluster.tls = draft.tls;
@@ -306,15 +348,15 @@ export function makeCluster(io: Io, settings: ClientSettings, arena?: Arena): Cl
   return new Cluster(io, { ...settings.cluster, ...(arena && { arena }) });
 }
 
-function unknownProperty(name: string, value: string): MillraceError {
+function unknownProperty(name: string): string {
   const near = nearest(name, propertyNames);
-  const reason = `unknown property${near ? `; did you mean ${near}?` : ''}`;
-  return clientErrors.badProperty({ name, value: hidden(name, value), reason });
+  return `unknown property${near ? `; did you mean ${near}?` : ''}`;
 }
 
-/** What neither a log nor an error shows. */
+/** What neither a log nor an error shows; names that were mistyped count as what they are near. */
 export function isSecretProperty(name: string): boolean {
-  return /password|secret|key\.pem$|^sasl\.oauthbearer\.token$/.test(name);
+  const known = Object.hasOwn(PROPERTIES, name) ? name : (nearest(name, propertyNames) ?? name);
+  return SECRET.test(name) || SECRET.test(known);
 }
 
 function hidden(name: string, value: string): string {

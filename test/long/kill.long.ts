@@ -25,7 +25,7 @@ test(`${CYCLES} kill -9 cycles under load lose and double nothing`, { timeout: 1
   const properties = new Map([
     ['bootstrap.servers', `127.0.0.1:${server.port}`],
     ['retry.backoff.max.ms', '200'],
-    ['request.timeout.ms', '5000'],
+    ['socket.timeout.ms', '5000'],
   ]);
   const cluster = makeCluster(io, clientSettings(io, properties));
   const producer = new Producer(cluster, { lingerMs: 2, batchBytes: 20_000 });

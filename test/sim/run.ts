@@ -27,7 +27,7 @@ export const LOGGER = silentLogger;
 
 export const CLIENT = {
   'bootstrap.servers': `${ADDRESS.host}:${ADDRESS.port}`,
-  'request.timeout.ms': '3000',
+  'socket.timeout.ms': '3000',
   'socket.connection.setup.timeout.ms': '1000',
   'retry.backoff.max.ms': '500',
   'auto.offset.reset': 'earliest',

@@ -18,6 +18,7 @@ import { listen } from './listen.ts';
 import { NodeConnection } from './node-connection.ts';
 import { tlsSettings } from './tls-settings.ts';
 import type {
+  ConnectOptions,
   Address,
   Clock,
   File,
@@ -166,10 +167,11 @@ class NodeFiles implements FileSystem {
 }
 
 class NodeNetwork implements Network {
-  async connect(address: Address, options: { tls?: TlsOptions; timeoutMs: number }): Promise<NodeConnection> {
+  async connect(address: Address, options: ConnectOptions): Promise<NodeConnection> {
+    const target = { ...address, ...(options.family && { family: options.family }) };
     const socket = options.tls
-      ? tls.connect({ ...address, ...tlsSettings(options.tls), ...serverName(address, options.tls) })
-      : net.connect(address);
+      ? tls.connect({ ...target, ...tlsSettings(options.tls), ...serverName(address, options.tls) })
+      : net.connect(target);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         socket.destroy();
@@ -188,7 +190,7 @@ class NodeNetwork implements Network {
       socket.once('error', error => settle(() => reject(error))());
     });
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
+    if (options.keepsAlive !== false) socket.setKeepAlive(true, 60_000);
     return new NodeConnection(socket);
   }
 

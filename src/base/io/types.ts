@@ -170,8 +170,17 @@ export interface HttpResponse {
   readonly body: Uint8Array;
 }
 
+export interface ConnectOptions {
+  readonly tls?: TlsOptions;
+  readonly timeoutMs: number;
+  /** Of a name only addresses of this family. */
+  readonly family?: 4 | 6;
+  /** False: the kernel does not probe an idle connection. Default true, after a minute. */
+  readonly keepsAlive?: boolean;
+}
+
 export interface Network {
-  connect(address: Address, options: { tls?: TlsOptions; timeoutMs: number }): Promise<Connection>;
+  connect(address: Address, options: ConnectOptions): Promise<Connection>;
   listen(address: Address, options: ListenOptions): Promise<Listener>;
   /** One small exchange with an HTTP server: keys, tokens. Redirects are answers like any other. */
   request(request: HttpRequest): Promise<HttpResponse>;

@@ -30,6 +30,8 @@ export interface ConsumerSettings {
   readonly minBytes: number;
   readonly maxWaitMs: number;
   readonly maxBytes: number;
+  /** Of all that is fetched ahead, but for single batches beyond it. */
+  readonly queuedBytesMax: number;
   readonly partitionMaxBytes: number;
   readonly reset: ResetPolicy;
   readonly checksCrc: boolean;
@@ -41,6 +43,7 @@ export const CONSUMER_DEFAULTS: ConsumerSettings = {
   minBytes: 1,
   maxWaitMs: 500,
   maxBytes: 50 * 1024 * 1024,
+  queuedBytesMax: Number.POSITIVE_INFINITY,
   partitionMaxBytes: 1024 * 1024,
   reset: 'earliest',
   checksCrc: true,
@@ -278,7 +281,11 @@ export class Consumer {
     const { maxWaitMs, minBytes, partitionMaxBytes } = this.settings;
     // An answer that fits a slab is read into place; only a single batch beyond that is larger.
     const { arena } = this.cluster.settings;
-    const maxBytes = Math.min(this.settings.maxBytes, (arena?.slabBytes ?? Number.POSITIVE_INFINITY) - ANSWER_BYTES);
+    const maxBytes = Math.min(
+      this.settings.maxBytes,
+      Math.max(1, Math.floor(this.settings.queuedBytesMax / this.leaders.size)),
+      (arena?.slabBytes ?? Number.POSITIVE_INFINITY) - ANSWER_BYTES,
+    );
     const from = new Map(asked.map(entry => [entry, entry.offset]));
     let owner: Slab | undefined;
     const answer = await connection.request(

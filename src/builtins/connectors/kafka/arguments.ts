@@ -1,6 +1,13 @@
 /** Arguments that the four Kafka operators share, and their checks (spec of TQL, section 12). */
-import { type Diagnostic, type Io, MillraceError, nearest, type Span } from '../../../base/index.ts';
-import { type ClientSettings, clientSettings, isSecretProperty, propertyNames } from '../../../client/index.ts';
+import { type Diagnostic, type Io, MillraceError, type Span } from '../../../base/index.ts';
+import {
+  type ClientSettings,
+  clientSettings,
+  isSecretProperty,
+  noteOn,
+  propertyDefect,
+  propertyNames,
+} from '../../../client/index.ts';
 import { RecordValue, Secret, typeOf, type Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, s } from '../../../sdk/index.ts';
 import { kafkaNotices } from './errors.ts';
@@ -46,19 +53,25 @@ export function checkShared(
     } else if (optionText(value) === undefined) {
       const note = `key \`${name}\` is \`${typeOf(value)}\``;
       found.push(problem('badOption', 'options must be a record `{ string: number|string }`', place, [note]));
-    } else if (!propertyNames.includes(name)) found.push(unknownOption(name, value, place));
+    } else if (!args.aws_iam || !name.startsWith('sasl.mechanism')) found.push(...checkOption(name, value, place));
   }
   if (args.aws_region === '') found.push(problem('empty', '`aws_region` must not be empty', places.of('aws_region')));
   if (args.aws_iam) found.push(...checkIam(args.aws_iam, args.options, args.aws_region, places));
   return found;
 }
 
-function unknownOption(name: string, value: Value, place: Span): Diagnostic {
-  const near = nearest(name, propertyNames);
-  const isSecret = value instanceof Secret || isSecretProperty(name) || (near !== undefined && isSecretProperty(near));
-  const shown = isSecret ? '***' : optionText(value);
-  const message = `failed to set librdkafka option ${name}=${shown}: unknown property`;
-  return problem('unknownOption', message, place, [], near === undefined ? [] : [`did you mean \`${near}\`?`]);
+function checkOption(name: string, value: Value, place: Span): Diagnostic[] {
+  // What a secret is nobody knows before the start.
+  const isSecret = value instanceof Secret;
+  const text = isSecret ? '' : optionText(value)!;
+  const reason = isSecret && propertyNames.includes(name) ? undefined : propertyDefect(name, text);
+  if (reason !== undefined) {
+    const shown = isSecret || isSecretProperty(name) ? '***' : text;
+    return [problem('badProperty', `failed to set librdkafka option ${name}=${shown}: ${reason}`, place)];
+  }
+  const note = noteOn(name, text);
+  if (note === undefined) return [];
+  return [{ ...problem('noEffect', `\`${name}\` has no effect`, place, [note]), severity: 'warning' }];
 }
 
 /** Keys of `aws_iam`, and whether they may be secrets. */

@@ -147,9 +147,14 @@ export const kafkaNotices = defineNotices({
     text: '`timestamp` or a header gave a value that no record can have: it is written without',
     help: 'A timestamp is a time from 1970 on; `headers` is a record without secrets.',
   },
-  unknownOption: {
+  badProperty: {
     code: 'MR7230',
-    text: 'an option that is no property of the client',
-    help: 'Property names are those of librdkafka; see the reference of from_kafka and to_kafka.',
+    text: 'an option that is no property of the client, or has a value that it cannot have',
+    help: 'Names and ranges are those of librdkafka; the message says what is wrong.',
+  },
+  noEffect: {
+    code: 'MR7231',
+    text: 'an option of librdkafka that changes nothing here',
+    help: 'Leave it out; the note says what there is in its place.',
   },
 });

@@ -240,10 +240,16 @@ test('a topic that events choose needs a bound', () => {
       'MR7227: `a b` is no topic name: it has 1 to 249 of the characters a-z A-Z 0-9 . _ - and is not . or ..',
     ],
     'to_kafka "a", options={"compression.tpye": "gzip"}': [
-      'MR7230: failed to set librdkafka option compression.tpye=gzip: unknown property',
+      'MR7230: failed to set librdkafka option compression.tpye=gzip: unknown property; did you mean compression.type?',
     ],
     'to_kafka "a", options={"sasl.pasword": "geheim"}': [
-      'MR7230: failed to set librdkafka option sasl.pasword=***: unknown property',
+      'MR7230: failed to set librdkafka option sasl.pasword=***: unknown property; did you mean sasl.password?',
+    ],
+    'to_kafka "a", options={"linger.ms": 900001}': [
+      'MR7230: failed to set librdkafka option linger.ms=900001: it must be a whole number of milliseconds from 0 to 900000',
+    ],
+    'to_kafka "a", options={"queued.min.messages": 5, "enable.metrics.push": false}': [
+      'MR7231: `queued.min.messages` has no effect',
     ],
   };
   for (const [operator, expected] of Object.entries(cases))
