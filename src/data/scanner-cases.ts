@@ -69,6 +69,8 @@ const ESCAPED_KEYS: readonly (readonly [string, string])[] = [
   ['user', 'u\\u0073er'],
   ['é', '\\u00e9'],
 ];
+/** Scalars of a document; keys with their colons, so that they are not taken for values. */
+const SCALARS = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d[\d.eE+-]*|true|false|null/g;
 const BLANKS = ['', '', '', '', ' ', '\n', '\t\r\n  ', ' '.repeat(70)];
 
 export const CASE_PATHS: readonly Path[] = [
@@ -122,6 +124,16 @@ export class Cases {
     if (kind === 5) return String(this.random.below(1_000_000) / 10 ** this.random.below(7));
     if (kind === 6) return `[${Array.from({ length: this.random.below(4) }, () => this.value(depth + 1)).join(',')}]`;
     return this.record(depth);
+  }
+
+  /** The document with other values between the same keys, most of them of the same kind. */
+  variant(text: string): string {
+    return text.replace(SCALARS, (scalar, colon: string | undefined) => {
+      if (colon !== undefined) return scalar;
+      const isText = (scalar[0] === '"') !== (this.random.below(40) === 0);
+      if (isText) return `"${this.pick(TEXTS)}${this.pick(TEXTS)}"`;
+      return this.random.below(4) === 0 ? this.pick(['true', 'false', 'null']) : this.pick(NUMBERS);
+    });
   }
 
   /** The document with up to three bytes changed, taken out or put in. */

@@ -56,3 +56,21 @@ test('kernel, plain scanner, parseJson and JSON.parse accept the same documents 
     });
   });
 });
+
+test('documents of one shape are judged and read as any other', () => {
+  const reference = new ReferenceScanner();
+  const memory = makeArenaMemory(2 * MIB);
+  const bytes = new Uint8Array(memory.buffer);
+  fuzz(SEED + 1, random => {
+    const cases = new Cases(random);
+    const scanner = new JsonScanner(memory, 0, MIB);
+    const shapes = [cases.document(), cases.document(), cases.document()];
+    const pieces = Array.from({ length: ROWS }, (_, i) => {
+      const text = cases.variant(shapes[random.below(random.below(2) === 0 ? 1 : shapes.length)]!);
+      return i > 3 && random.below(3) === 0 ? cases.damaged(text) : Buffer.from(text);
+    });
+    const store = packed(pieces, bytes, MIB + random.below(64), random.below(5));
+    assertSame(store, CASE_PATHS, reference, scanner);
+    assertSame(store, CASE_PATHS.slice(0, random.below(CASE_PATHS.length)), reference, scanner);
+  });
+});

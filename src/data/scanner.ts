@@ -1,7 +1,7 @@
 /**
  * The scanner over the SIMD kernel: one a thread, with a region of a shared memory as its own.
  *
- *   region   queries 128 KiB · stack and key room 9 KiB · spans, status of the rows of a call · columns of a call
+ *   region   queries, an eighth · stack and key room 9 KiB · spans, status of the rows of a call · columns of a call
  *            · staging, an eighth · quote index, half
  *
  * Documents in the same memory are scanned where they lie. Others are copied into staging first, neighbours together; a
@@ -34,7 +34,6 @@ import {
 import { type Query, QueryTables } from './kernel/query.ts';
 import { type Defect, ReferenceScanner, RowScanner, type Scanner, type ScanResult } from './reference-scanner.ts';
 
-const QUERIES_BYTES = 128 * 1024;
 const ROWS_MAX = 2_048;
 /** Copied at a time, so that what was copied is still in the cache when it is scanned. */
 const STAGE_BYTES = 256 * 1024;
@@ -70,6 +69,7 @@ export class JsonScanner implements Scanner {
   private readonly stageBytes: number;
   /** A longer document is the plain scanner's. */
   readonly documentBytesMax: number;
+  private knownCount = 0;
 
   constructor(memory: WebAssembly.Memory, regionOffset: number, regionLength: number) {
     this.kernel = instantiateKernel(memory);
@@ -80,8 +80,9 @@ export class JsonScanner implements Scanner {
     // Address 0 says "none" in the kernel's tables, so nothing of ours may lie there.
     const start = Math.max(64, (regionOffset + 63) & ~63);
     const end = regionOffset + regionLength;
-    this.tables = new QueryTables(memory.buffer, start, QUERIES_BYTES);
-    this.spans = start + QUERIES_BYTES;
+    const queriesBytes = ((end - start) >> 3) & ~63;
+    this.tables = new QueryTables(memory.buffer, start, queriesBytes);
+    this.spans = start + queriesBytes;
     this.status = this.spans + 8 * ROWS_MAX;
     this.slots = this.status + ROWS_MAX;
     const half = ((end - start) >> 1) & ~63;
@@ -94,6 +95,11 @@ export class JsonScanner implements Scanner {
     this.documentBytesMax = Math.min(indexed, this.stagingBytes - READ_BEYOND_BYTES);
     this.stageBytes = Math.min(STAGE_BYTES, this.stagingBytes - READ_BEYOND_BYTES);
     assert(this.slotsBytes >= 64 * 1024, 'a scanner needs a region of at least 1 MiB');
+  }
+
+  /** Documents so far that had the shape of an earlier one. */
+  get documentsOfKnownShape(): number {
+    return this.knownCount;
   }
 
   scan(store: ByteStore, asked: readonly Path[]): ScanResult {
@@ -168,14 +174,29 @@ export class JsonScanner implements Scanner {
 
   private call(job: Job, from: number, to: number, shift: number): void {
     const { query, store } = job;
-    const count = to - from;
-    this.u32.set(store.spans.subarray(2 * from, 2 * to), this.spans >>> 2);
+    const { shapes } = query;
     this.u32[query.call + 3] = shift;
-    const valid = this.kernel.scan(this.spans, count, query.address, this.status, this.stack);
-    this.copyOut(job, from, count);
-    if (valid === count) return;
+    let first = from;
+    while (first < to) {
+      this.u32.set(store.spans.subarray(2 * first, 2 * to), this.spans >>> 2);
+      this.u32[query.call + 8] = shapes.learns ? 1 : 0;
+      const count = this.kernel.scan(this.spans, to - first, query.address, this.status, this.stack);
+      this.copyOut(job, first, count);
+      if (this.u32[query.call + 9]! < count) this.noteRefused(job, first, count);
+      const known = this.u32[query.call + 10]!;
+      this.knownCount += known;
+      shapes.earn(count, known);
+      first += count;
+      if (this.u32[query.call + 13] === 1) {
+        const start = store.spans[2 * first - 2]!;
+        shapes.learn(store.bytes, start, start + store.spans[2 * first - 1]!);
+      }
+    }
+  }
+
+  private noteRefused(job: Job, first: number, count: number): void {
     for (let i = 0; i < count; i++)
-      if (this.u8[this.status + i] === 0) this.note(job, from + i, job.rows.scan(from + i));
+      if (this.u8[this.status + i] === 0) this.note(job, first + i, job.rows.scan(first + i));
   }
 
   private note(job: Job, row: number, position: number): void {

@@ -1,7 +1,7 @@
 /**
  * Queries: paths compiled into the tables that the kernel reads (layouts in `assembly/layout.ts`).
  *
- *   query   root entry 48 · dead node u32 · longest key u32 · pad · constants 13 × 16 · call 32
+ *   query   root entry 48 · dead node u32 · longest key u32 · first step u32 · pad · constants 17 × 16 · call 64 · room of its shapes
  *   entry   first eight bytes u64 · length u32 · key u32 · last eight u64 · column i32 · next u32 · node u32
  *           · below u32 · below count u32 · seen u32
  *   node    lengths u64 · 64 buckets u32
@@ -11,6 +11,7 @@
  * I2 a key is followed by at least 16 zero bytes, so that eight-byte loads at it stay inside.
  */
 import { type Path, pathKey } from '../column.ts';
+import { Shapes } from './shapes.ts';
 
 const HASH = 0x9e3779b97f4a7c15n;
 const MASK_64 = (1n << 64n) - 1n;
@@ -19,9 +20,13 @@ const KEY_BYTES_MAX = 1000;
 
 const ENTRY_BYTES = 48;
 const NODE_BYTES = 272;
+/** A part of the tables' room for the shapes of each query: so a dozen queries have room beside each other. */
+const PARTS = 16;
+const SHAPES_AT = 56;
 const CONSTANTS_AT = 64;
-const CALL_AT = CONSTANTS_AT + 13 * 16;
-const QUERY_BYTES = CALL_AT + 32;
+const CALL_AT = CONSTANTS_AT + 17 * 16;
+const CALL_BYTES = 64;
+const QUERY_BYTES = CALL_AT + CALL_BYTES;
 
 /** Vectors of `assembly/strings.ts`, in its order; a short one repeats. */
 const CONSTANTS: readonly (readonly number[])[] = [
@@ -40,10 +45,17 @@ const CONSTANTS: readonly (readonly number[])[] = [
   [0x80],
   // Leads that want more bytes than are left in the block.
   [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0xef, 0xdf, 0xbf],
+  // Masks of every length up to 32, by where they are read.
+  [255],
+  [255],
+  [0],
+  [0],
 ];
 
-interface Key {
+/** What may stand behind one key: paths go on, or end in a column. */
+export interface Key {
   readonly children: Map<string, Key>;
+  /** First slot; -1 without a column. */
   column: number;
 }
 
@@ -52,6 +64,7 @@ export interface Query {
   /** Where the fields of the call begin, in 32-bit units of the memory. */
   readonly call: number;
   readonly paths: readonly Path[];
+  readonly shapes: Shapes;
   /** Rows that one call can take. */
   readonly rows: number;
 }
@@ -62,6 +75,7 @@ export class QueryTables {
   private readonly view: DataView;
   private readonly start: number;
   private readonly end: number;
+  private readonly shapeBytes: number;
   private at: number;
   private readonly compiled = new Map<string, Query>();
 
@@ -71,6 +85,7 @@ export class QueryTables {
     this.start = start;
     this.end = start + length;
     this.at = start;
+    this.shapeBytes = (length / PARTS) & ~15;
   }
 
   /** Undefined when the paths are too many or too long for the tables. `paths` are distinct. */
@@ -79,7 +94,7 @@ export class QueryTables {
     const known = this.compiled.get(name);
     if (known) return known;
     const root = trieOf(paths, rows);
-    const size = sizeOf(root);
+    const size = sizeOf(root, this.shapeBytes);
     if (size === undefined || size > this.end - this.start) return undefined;
     if (size > this.end - this.at) {
       this.compiled.clear();
@@ -99,7 +114,14 @@ export class QueryTables {
     CONSTANTS.forEach((vector, i) => {
       for (let k = 0; k < 16; k++) this.bytes[address + CONSTANTS_AT + 16 * i + k] = vector[k % vector.length]!;
     });
-    return { address, call: (address + CALL_AT) >>> 2, paths, rows };
+    const start = this.allocate(this.shapeBytes);
+    const shapes = new Shapes(this.bytes.buffer, {
+      start,
+      end: start + this.shapeBytes,
+      root: address + SHAPES_AT,
+      keys: root,
+    });
+    return { address, call: (address + CALL_AT) >>> 2, paths, shapes, rows };
   }
 
   private allocate(size: number): number {
@@ -178,8 +200,8 @@ function longestKey(key: Key): number {
 }
 
 /** An upper bound of what `write` allocates; undefined with a key that the kernel cannot compare. */
-function sizeOf(root: Key): number | undefined {
-  let size = QUERY_BYTES + NODE_BYTES;
+function sizeOf(root: Key, shapeBytes: number): number | undefined {
+  let size = QUERY_BYTES + NODE_BYTES + shapeBytes;
   let isShort = true;
   const visit = (text: string, key: Key): void => {
     const length = Buffer.byteLength(text);

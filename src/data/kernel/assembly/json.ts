@@ -1,6 +1,6 @@
 /**
- * The kernel: checks each document of a call completely and extracts the values at the query's paths, in two passes over
- * the bytes: the quote index (`strings.ts`), then a walk of the grammar over the bytes between the strings, which takes
+ * The kernel: checks each document of a call completely and extracts the values at the query's paths. Most documents have
+ * the shape of an earlier one (`shapes.ts`). Any other takes two passes over the bytes: the quote index (`strings.ts`), then a walk of the grammar over the bytes between the strings, which takes
  * each string's end from the index: no search per string, no chain of load, compare and count.
  *
  * It allocates nothing and has no mutable statics: all memory is the caller's (`layout.ts`). Nobody may write the
@@ -20,47 +20,12 @@
 import { findEntry, findEscaped, hasBackslash } from './keys';
 import { Call, Entry, Node, Query, Tag } from './layout';
 import { numberEnd, putNumber } from './numbers';
+import { matchesShape, matchShapes } from './shapes';
 import { indexQuotes } from './strings';
+import { hasOnlyBlanks, isBlank, literalEnd, literalTag, skipBlanks } from './tokens';
 
 const STACK_BYTES: usize = 8192;
 const KEY_ROOM: usize = 1024;
-
-// @ts-ignore: decorator
-@inline
-function isBlank(byte: u32): bool {
-  return byte == 0x20 || byte == 10 || byte == 13 || byte == 9;
-}
-
-/** Behind the blanks at `p`; not beyond `end` by more than a vector. */
-function skipBlanks(p: usize, end: usize): usize {
-  if (!isBlank(load<u8>(p))) return p;
-  p++;
-  if (load<u8>(p) > 0x20) return p;
-  while (p < end) {
-    const bytes = v128.load(p);
-    const blanks = v128.or(
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(10))),
-      v128.or(i8x16.eq(bytes, i8x16.splat(13)), i8x16.eq(bytes, i8x16.splat(9))),
-    );
-    const run = <usize>ctz(~i8x16.bitmask(blanks));
-    if (run < 16) return p + run;
-    p += 16;
-  }
-  return p;
-}
-
-/** End of `true`, `false` or `null`; 0 for anything else. */
-function literalEnd(p: usize): usize {
-  const word = load<u32>(p);
-  if (word == 0x65757274 || word == 0x6c6c756e) return p + 4;
-  return word == 0x736c6166 && load<u8>(p, 4) == 0x65 ? p + 5 : 0;
-}
-
-// @ts-ignore: decorator
-@inline
-function literalTag(first: u32): u32 {
-  return first == 0x74 ? Tag.TRUE : first == 0x66 ? Tag.FALSE : Tag.NULL;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -113,11 +78,6 @@ function scalarDocument(p: usize, end: usize, query: usize, row: usize, index: u
     }
   }
   return hasOnlyBlanks(behind, end);
-}
-
-function hasOnlyBlanks(p: usize, end: usize): bool {
-  for (; p < end; p++) if (!isBlank(load<u8>(p))) return false;
-  return true;
 }
 
 /** Is [p, end) one number, byte by byte? The vector form would read digits that follow the end. */
@@ -303,8 +263,21 @@ function walk(document: usize, length: usize, query: usize, row: usize, scratch:
 }
 
 /**
- * Scans `count` documents: (offset, length) pairs at `spans`, offsets in the caller's terms. Writes 1 or 0 for each at
- * `status` and the columns of the query's call; returns how many are well-formed.
+ * After documents that did not have a known shape, fewer and fewer are compared with the shapes: one of 2, 4 … 64. One
+ * that has brings back the habit at once.
+ */
+const PATIENCE_MAX: u32 = 64;
+
+// @ts-ignore: decorator
+@inline
+function clearRow(tags: usize, columns: usize, rows: usize, row: usize): void {
+  for (let i: usize = 0; i < columns; i++) store<u8>(tags + i * rows + row, 0);
+}
+
+/**
+ * Scans up to `count` documents: (offset, length) pairs at `spans`, offsets in the caller's terms. Writes 1 or 0 for each
+ * at `status`, and the columns and counts of the query's call; returns how many it scanned: all, or those up to one
+ * whose shape the caller should learn. That one has its row as all others.
  */
 export function scan(spans: usize, count: i32, query: usize, status: usize, scratch: usize): i32 {
   const call = query + Query.CALL;
@@ -312,17 +285,59 @@ export function scan(spans: usize, count: i32, query: usize, status: usize, scra
   const columns = <usize>load<u32>(call, Call.COLUMNS);
   const rows = <usize>load<u32>(call, Call.ROWS);
   const tags = <usize>load<u32>(call, Call.TAGS);
+  const learns = load<u32>(call, Call.LEARNS);
+  let wait = load<u32>(call, Call.WAIT);
+  let patience = load<u32>(call, Call.PATIENCE);
   for (let i: usize = 0; i < columns; i++) memory.fill(tags + i * rows, 0, count);
   store<u32>(call, 0, Call.PENDING);
-  let valid = 0;
-  for (let row: usize = 0; row < <usize>count; row++) {
-    const isValid = walk(<usize>load<u32>(spans) - shift, <usize>load<u32>(spans, 4), query, row, scratch);
-    store<u8>(status + row, isValid);
-    if (isValid) valid++;
-    else for (let i: usize = 0; i < columns; i++) store<u8>(tags + i * rows + row, 0);
-    spans += 8;
+  let valid: u32 = 0;
+  let known: u32 = 0;
+  let unknown: u32 = 0;
+  let row: usize = 0;
+  while (row < <usize>count && !unknown) {
+    // How many documents are compared with the shapes in this round, and which of them have one.
+    let compared: usize = 0;
+    let matched: u32 = 0;
+    if (wait) wait--;
+    else {
+      const document = <usize>load<u32>(spans) - shift;
+      const end = document + <usize>load<u32>(spans, 4);
+      if (row + 1 < <usize>count) {
+        const next = <usize>load<u32>(spans, 8) - shift;
+        compared = 2;
+        matched = matchShapes(query, row, document, end, next, next + <usize>load<u32>(spans, 12));
+      } else {
+        compared = 1;
+        matched = <u32>matchesShape(query, row, document, end);
+      }
+    }
+    for (let left = max<usize>(compared, 1); left && !unknown; left--) {
+      let isValid = matched & 1;
+      if (isValid) {
+        known++;
+        patience = wait = 0;
+      } else {
+        if (compared) {
+          patience = min(2 * patience + 1, PATIENCE_MAX);
+          wait = patience - 1;
+        }
+        isValid = <u32>walk(<usize>load<u32>(spans) - shift, <usize>load<u32>(spans, 4), query, row, scratch);
+        if (!isValid) clearRow(tags, columns, rows, row);
+        unknown = isValid & learns & <u32>(compared > 0);
+      }
+      valid += isValid;
+      store<u8>(status + row, isValid);
+      matched >>= 1;
+      spans += 8;
+      row++;
+    }
   }
-  return valid;
+  store<u32>(call, valid, Call.VALID);
+  store<u32>(call, known, Call.KNOWN);
+  store<u32>(call, unknown, Call.UNKNOWN);
+  store<u32>(call, wait, Call.WAIT);
+  store<u32>(call, patience, Call.PATIENCE);
+  return <i32>row;
 }
 
 export { compareInts, compareText } from './compare';

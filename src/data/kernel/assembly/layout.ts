@@ -58,13 +58,44 @@ export namespace Node {
   export const BUCKETS: usize = 8;
 }
 
+export namespace StepKind {
+  /** The text goes on with the next step. */
+  export const NONE: u32 = 0;
+  /** The text ends with a string's opening quote; its closing quote begins the next step. */
+  export const STRING: u32 = 1;
+  /** A number, `true`, `false` or `null`. */
+  export const SCALAR: u32 = 2;
+  /** The document ends. */
+  export const END: u32 = 3;
+}
+
+/** 64 bytes: a line of the cache. */
+export namespace Step {
+  /** 32 bytes; what stands behind a shorter text does not matter. */
+  export const TEXT: usize = 0;
+  /** u32 */
+  export const LENGTH: usize = 32;
+  /** u32: a `StepKind`. */
+  export const KIND: usize = 36;
+  /** i32: first slot of the value's column; -1 without one. */
+  export const COLUMN: usize = 40;
+  /** u32: what follows the value, or 0. */
+  export const NEXT: usize = 44;
+  /** u32: another step that is possible here, or 0. */
+  export const OTHER: usize = 48;
+  /** u32: a count and for each (first slot, offset in the text, tag of what opens there or 0 where it closes); or 0. */
+  export const MARKS: usize = 52;
+}
+
 export namespace Query {
   /** u32: a node without entries. */
   export const DEAD: usize = 48;
   /** u32: length of the longest key. */
   export const LONGEST: usize = 52;
+  /** u32: the first step of all known shapes, or 0. */
+  export const SHAPES: usize = 56;
   export const CONSTANTS: usize = 64;
-  export const CALL: usize = 64 + 208;
+  export const CALL: usize = 64 + 272;
 }
 
 export namespace Call {
@@ -80,6 +111,16 @@ export namespace Call {
   export const PENDING: usize = 24;
   /** Written by the kernel: stamp of the newest document, another one for each. */
   export const STAMP: usize = 28;
+  /** 1: the scan stops behind a well-formed document whose shape is not known. */
+  export const LEARNS: usize = 32;
+  /** Written by the kernel: how many documents were well-formed, and how many of these had a known shape. */
+  export const VALID: usize = 36;
+  export const KNOWN: usize = 40;
+  /** Written by the kernel: documents to be walked before one is compared with the shapes again, and how many that was. */
+  export const WAIT: usize = 44;
+  export const PATIENCE: usize = 48;
+  /** Written by the kernel: 1 when the last document scanned is the one to learn from. */
+  export const UNKNOWN: usize = 52;
 
   // @ts-ignore: decorator
   @inline
@@ -90,16 +131,22 @@ export namespace Call {
   // @ts-ignore: decorator
   @inline
   export function putSpan(call: usize, slot: usize, start: usize, length: usize): void {
-    const at = <usize>load<u32>(call, SPANS) + (slot << 3);
+    const at = spanAt(call, slot);
     store<u32>(at, start + <usize>load<u32>(call, SHIFT));
     store<u32>(at, length, 4);
   }
 
-  /** Address of the span's length, for a value whose end is not known yet. */
+  // @ts-ignore: decorator
+  @inline
+  export function spanAt(call: usize, slot: usize): usize {
+    return <usize>load<u32>(call, SPANS) + (slot << 3);
+  }
+
+  /** Address of the span, for a value whose end is not known yet. */
   // @ts-ignore: decorator
   @inline
   export function openSpan(call: usize, slot: usize, start: usize): usize {
-    const at = <usize>load<u32>(call, SPANS) + (slot << 3);
+    const at = spanAt(call, slot);
     store<u32>(at, start + <usize>load<u32>(call, SHIFT));
     return at;
   }

@@ -29,6 +29,8 @@ export namespace Constants {
   export const FOURTH: usize = 160;
   export const TOP_BIT: usize = 176;
   export const INCOMPLETE: usize = 192;
+  /** 32 bytes of ones, then 32 of zeros: from `ONES` + 32 - n on there are n ones. */
+  export const ONES: usize = 208;
 }
 
 const ODD_BITS: u64 = 0xaaaaaaaaaaaaaaaa;
@@ -36,9 +38,13 @@ const ODD_BITS: u64 = 0xaaaaaaaaaaaaaaaa;
 // @ts-ignore: decorator
 @inline
 function bitsOf(a: v128, b: v128, c: v128, d: v128): u64 {
-  const low = (i8x16.bitmask(a) as u32) | ((i8x16.bitmask(b) as u32) << 16);
-  const high = (i8x16.bitmask(c) as u32) | ((i8x16.bitmask(d) as u32) << 16);
-  return (low as u64) | ((high as u64) << 32);
+  return (bitsOfTwo(a, b) as u64) | ((bitsOfTwo(c, d) as u64) << 32);
+}
+
+// @ts-ignore: decorator
+@inline
+function bitsOfTwo(a: v128, b: v128): u32 {
+  return (i8x16.bitmask(a) as u32) | ((i8x16.bitmask(b) as u32) << 16);
 }
 
 // @ts-ignore: decorator
@@ -172,6 +178,51 @@ function writeFour(bits: u64, block: usize, out: usize): u64 {
 @inline
 function positions(from: i32): v128 {
   return i8x16.add(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>from));
+}
+
+/**
+ * The quote that ends the string whose rest begins at `p`, where no character is cut; 0 when it is malformed or does not
+ * end within the document. For strings with bytes that need a look: 32 bytes a step.
+ */
+export function stringEnd(p: usize, end: usize, constants: usize): usize {
+  const quote = v128.load(constants, Constants.QUOTE);
+  const blank = v128.load(constants, Constants.BLANK);
+  const backslash = v128.load(constants, Constants.BACKSLASH);
+  let before: v128 = i8x16.splat(0);
+  let isEscaped: u32 = 0;
+  for (; p < end; p += 32) {
+    let a = v128.load(p);
+    let b = v128.load(p, 16);
+    const slashes = bitsOfTwo(i8x16.eq(a, backslash), i8x16.eq(b, backslash));
+    let escaped: u32 = isEscaped;
+    if (slashes | isEscaped) {
+      // As in the quote index, for 32 bytes.
+      const starts = slashes & ~isEscaped;
+      const escapes = (((starts << 1) | <u32>ODD_BITS) - starts) ^ <u32>ODD_BITS;
+      escaped = escapes ^ (slashes | isEscaped);
+      isEscaped = (escapes & slashes) >> 31;
+    }
+    const quotes = bitsOfTwo(i8x16.eq(a, quote), i8x16.eq(b, quote));
+    const closing = quotes & ~escaped;
+    // The bits before the closing quote.
+    const inside = closing ? (closing & (0 - closing)) - 1 : 0xffffffff;
+    const controls = ~bitsOfTwo(i8x16.eq(i8x16.max_u(a, blank), a), i8x16.eq(i8x16.max_u(b, blank), b));
+    if (controls & inside) return 0;
+    const others = escaped & inside & ~(quotes | slashes);
+    if (others) if (hasBadEscape(p, others)) return 0;
+    const stop = ctz(closing);
+    if (closing) {
+      const ones = constants + Constants.ONES + 32 - <usize>stop;
+      a = v128.bitselect(a, blank, v128.load(ones));
+      b = v128.bitselect(b, blank, v128.load(ones, 16));
+    }
+    if (i8x16.bitmask(v128.or(before, v128.or(a, b)))) {
+      if (v128.any_true(v128.or(utf8Errors(before, a, constants), utf8Errors(a, b, constants)))) return 0;
+    }
+    if (closing) return p + <usize>stop;
+    before = b;
+  }
+  return 0;
 }
 
 /** Fills the quote index; 1 when the document has a backslash, else 0; -1 when it is malformed. */
