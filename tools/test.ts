@@ -1,5 +1,5 @@
 /**
- * `npm test`: types, lint, unit tests in two processes, end-to-end tests in processes of their own. Prints each phase with its
+ * `npm test`: types, lint, unit tests in three processes, end-to-end tests in processes of their own. Prints each phase with its
  * time, failures with their place, and as its last line the counts.
  */
 import { spawn } from 'node:child_process';
@@ -88,7 +88,7 @@ await Promise.all([
 await tests(
   'unit',
   ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts', 'test/runners/**/*.fuzz.ts'],
-  2,
+  3,
   ['--test-isolation=none'],
 );
 // End-to-end tests wait for processes, timers and disks more than they compute.
