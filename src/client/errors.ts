@@ -55,7 +55,7 @@ export const clientErrors = defineErrors({
     text: '{broker} ended the connection when it was asked for its versions: {reason}',
     retry: 'reconnect',
     exit: 5,
-    help: 'It is starting or stopping, older than Kafka 0.10, or a listener with TLS (security.protocol=ssl).',
+    help: 'It is starting or stopping, older than Kafka 0.10, a listener with TLS (security.protocol=ssl), or one that wants a client certificate that it trusts (ssl.certificate.location).',
   },
   otherProtocol: {
     code: 'MR4211',

@@ -27,6 +27,9 @@ const UNTRUSTED: Readonly<Record<string, string>> = {
   INVALID_PURPOSE: 'its certificate is not for servers',
 };
 
+/** Alerts of a peer about the certificate that it was shown, or was not. */
+const CERTIFICATE_ALERT = /^ERR_SSL_.*ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)/;
+
 /** The error of a connection that could not be made or has ended. */
 export function connectFailure(broker: string, error: unknown): MillraceError {
   const code = systemCode(error) ?? '';
@@ -38,7 +41,11 @@ export function connectFailure(broker: string, error: unknown): MillraceError {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
     return clientErrors.otherProtocol({ broker, reason: 'it does not speak TLS' }, error);
   }
-  if (/^ERR_SSL_.*ALERT/.test(code)) return clientErrors.tlsRefused({ broker, reason: messageOf(error) }, error);
+  if (code === 'ECONNRESET' && /before secure TLS connection/.test(messageOf(error))) {
+    const reason = 'it ended the connection in the TLS handshake: it may not speak TLS';
+    return clientErrors.otherProtocol({ broker, reason }, error);
+  }
+  if (CERTIFICATE_ALERT.test(code)) return clientErrors.tlsRefused({ broker, reason: messageOf(error) }, error);
   if (/^ERR_(OSSL|CRYPTO)/.test(code)) return clientErrors.badKeyFiles({ broker, reason: messageOf(error) }, error);
   if (/^ERR_(TLS|SSL)/.test(code)) {
     return clientErrors.tlsFailed({ broker, reason: messageOf(error) }, error);
