@@ -111,6 +111,11 @@ export const engineNotices = defineNotices({
     text: 'an aggregation function left out a value',
     help: 'The message says what it does not take; convert the values before, or filter them out.',
   },
+  limit: {
+    code: 'MR6213',
+    text: '`summarize` keeps as many groups or events as its limit allows: an event that would need another one is a dead letter',
+    help: 'Group by fields with fewer values, use `options={emit: …, mode: "reset"}`, or raise `options={limit: …}`.',
+  },
   wrongKey: {
     code: 'MR6215',
     text: 'the key of an assignment was no text: nothing was assigned',

@@ -224,7 +224,13 @@ class Builder {
       case 'limit':
         return new Limit(node.count);
       case 'aggregate':
-        return new Aggregation(node, compiler, this.parts.host.registry);
+        return new Aggregation(node, {
+          compiler,
+          registry: this.parts.host.registry,
+          clock: this.parts.host.io.clock,
+          refuse: (batch, row, failure) =>
+            refuse(this.parts, this.pipelineId, line, batch, row, failure, error => leaves.failed(line.stageId, error)),
+        });
       case 'opaque': {
         const paths = pathsReadBehind(chain, index + 1);
         return this.create(stage, node, scope, line, leaves, { paths }) as Transform;

@@ -27,7 +27,7 @@ export interface Receiver {
   end(isFinal: boolean): Maybe;
   /** About every 100 ms. */
   tick(): Maybe;
-  /** Sinks send what they have buffered: the pipeline drains, or memory is short. */
+  /** Stages let go of what they gather: the pipeline drains, or memory is short. */
   flush(): void;
   /** Undefined when a batch would be taken at once; else resolves when it is worth asking again. */
   ready(): Maybe;
@@ -201,6 +201,7 @@ export class TransformReceiver implements Receiver {
   }
 
   flush(): void {
+    this.transform.flush?.();
     this.next.flush();
   }
 

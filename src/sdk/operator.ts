@@ -8,10 +8,6 @@ import type { EdgeKind, Node } from './plan.ts';
 import type { Sink, Source, StageContext, Transform } from './stage.ts';
 
 export interface OperatorTraits {
-  /** Keeps something between events; such a stage has a snapshot. */
-  readonly isStateful?: boolean;
-  /** Gives nothing before its input has ended. */
-  readonly isBlocking?: boolean;
   /** What it gives are the rows that it took, each by itself: they can be given to it again. */
   readonly isRowwise?: boolean;
 }

@@ -34,6 +34,18 @@ export interface AggregateCall {
   readonly span: Span;
 }
 
+/** When an aggregation gives results, what they are about and in which rows they stand. */
+export interface Emission {
+  /** The end of the input, each so many events, or each so many milliseconds. */
+  readonly boundary: { readonly kind: 'final' } | { readonly kind: 'events' | 'timer'; readonly every: number };
+  /** A boundary forgets what it was given; without, values run on. */
+  readonly resets: boolean;
+  /** One record a group; the event that reaches the boundary, with its group's values; every event with them. */
+  readonly output: 'summary' | 'trigger' | 'events';
+  /** Groups, and with `events` also events, that are kept at most. */
+  readonly limit: number;
+}
+
 /** An operator that brings its own running part: its definition and its arguments, constants not yet evaluated. */
 export interface PluggedNode {
   readonly kind: 'source' | 'opaque' | 'sink';
@@ -54,6 +66,7 @@ export type Node =
       readonly groups: readonly NamedExpr[];
       readonly aggregates: readonly AggregateCall[];
       readonly order: readonly ('group' | 'aggregate')[];
+      readonly emission: Emission;
     }
   | { readonly kind: 'branch'; readonly condition: Expr; readonly then: Chain; readonly otherwise: Chain }
   | { readonly kind: 'fan-out'; readonly chain: Chain }

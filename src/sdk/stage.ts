@@ -38,6 +38,8 @@ export interface Transform {
   end?(out: Output): void | Promise<void>;
   /** Time has passed (about every 100 ms): send what has waited long enough. */
   tick?(out: Output): void | Promise<void>;
+  /** Memory is short, or the pipeline drains: the next `tick` sends what is held. */
+  flush?(): void;
   /** Durable state, text of its own form. Present exactly on stateful transforms. */
   snapshot?(): string;
   restore?(state: string): void;

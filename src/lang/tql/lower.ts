@@ -324,7 +324,8 @@ class Lowering {
     if (missing) this.report('missingArgument', nameSpan, { operator: name, name: missing[0] });
     const known = this.knownArguments(definition, args, lets);
     this.validate(definition, known, nameSpan, places);
-    const isWhole = this.diagnostics.length === errors;
+    // What stands for an argument of a package is known when it is called.
+    const isWhole = this.diagnostics.length === errors && Object.keys(args).every(key => key in known);
     const kind = input === 'void' ? 'source' : output === 'void' ? 'sink' : 'opaque';
     const node: Node = isWhole && definition.lower ? definition.lower(known as never) : { kind, definition, args };
     return { id, name, span, input, output, node };
@@ -390,13 +391,15 @@ class Lowering {
       const isAssigning = ['assignments', 'selection', 'groups_and_aggregates'].includes(
         positional[next]?.[1].shape.kind ?? '',
       );
-      const key = arg.name === undefined || isAssigning ? positional[next]?.[0] : this.argumentName(definition, arg);
+      const isOwn = arg.name !== undefined && definition.args[arg.name]?.shape.isPositional === false;
+      const assigns = isAssigning && !isOwn;
+      const key = arg.name === undefined || assigns ? positional[next]?.[0] : this.argumentName(definition, arg);
       if (key === undefined) {
         if (arg.name === undefined) this.report('extraArgument', arg.span, { operator: definition.name });
         continue;
       }
       const { shape } = definition.args[key]!;
-      const isRest = shape.isVariadic || isAssigning;
+      const isRest = shape.isVariadic || assigns;
       if (places.has(key) && !isRest) this.report('repeatedArgument', arg.nameSpan ?? arg.span, { name: key });
       places.set(key, [...(places.get(key) ?? []), arg]);
       if (arg.name === undefined && !isRest) next++;
@@ -600,10 +603,6 @@ class Lowering {
     const order: ('group' | 'aggregate')[] = [];
     for (const arg of given) {
       const isNamed = arg.name !== undefined;
-      if (arg.name === 'options') {
-        this.report('notYet', arg.span, { what: 'the argument `options` of `summarize`' });
-        continue;
-      }
       const assigned = arg.value.kind === 'assignment' ? arg.value : undefined;
       const expression = assigned?.value ?? arg.value;
       const value = this.expression(expression, lets);
