@@ -28,6 +28,7 @@ export {
   unreachable,
 } from './errors.ts';
 export { FrameReceiver } from './frame-receiver.ts';
+export { type Pattern, wholePattern } from './pattern.ts';
 export { Calls, type Remote } from './io/calls.ts';
 export { InlineThreads, portPair } from './io/inline.ts';
 export type * from './io/types.ts';

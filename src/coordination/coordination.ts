@@ -40,7 +40,6 @@ import {
 } from './consumer/heartbeat.ts';
 import type { StoredMember } from './consumer/member.ts';
 import { downgraded, upgrade } from './consumer/migration.ts';
-import { arePatternsLoaded, loadPatterns } from './consumer/topic-patterns.ts';
 import type { MemberFormats } from './formats.ts';
 import { Group, type GroupFields, type GroupHost, type GroupSettings } from './group.ts';
 import {
@@ -187,9 +186,6 @@ export class Coordination {
       return refusedHeartbeat('INVALID_GROUP_ID', 'a group needs a name, and not too long a one');
     const defect = heartbeatDefect(request);
     if (defect) return defect;
-    const known = this.find(namespace, groupId);
-    const hasPatterns = (request.regex ?? '') !== '' || (known?.type === 'consumer' && known.hasPatterns);
-    if (hasPatterns && !arePatternsLoaded()) await loadPatterns();
     const group = this.consumerGroup(namespace, groupId, request.epoch === 0);
     if (!(group instanceof ConsumerGroup)) return group;
     const failed = (): HeartbeatAnswer =>

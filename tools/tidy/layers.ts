@@ -76,7 +76,7 @@ export const PACKAGE_OWNERS: Readonly<Record<string, string>> = {
   jose: 'sasl/jwt.ts',
   zod: 'app/config/schema.ts',
   yaml: 'app/config/document.ts',
-  re2js: 'coordination/consumer/topic-patterns.ts',
+  re2js: 'base/pattern.ts',
   pino: 'base/logger.ts',
   commander: 'cli/program.ts',
   undici: 'builtins/connectors/splunk-hec/http.ts',

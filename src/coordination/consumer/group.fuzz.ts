@@ -12,7 +12,6 @@ import { ConsumerGroup, type ConsumerGroupHost, type StoredConsumerGroup } from 
 import type { ConsumerHeartbeat } from './heartbeat.ts';
 import type { StoredMember } from './member.ts';
 import { eachPartition, NO_PARTITIONS, type PartitionSet } from './partition-set.ts';
-import { loadPatterns } from './topic-patterns.ts';
 
 const SESSION_MS = 45_000;
 const REBALANCE_MS = 60_000;
@@ -68,7 +67,6 @@ class Topics {
 }
 
 async function run(random: SeededRandom): Promise<void> {
-  await loadPatterns();
   const clock = new ManualClock();
   const topics = new Topics();
   for (const name of ['a', 'b', 'c']) topics.make(name, 1 + random.below(5));

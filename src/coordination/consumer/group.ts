@@ -14,7 +14,7 @@
  * G3 what changed since the last save is known (`unsaved`), also when a save fails.
  */
 import { createHash } from 'node:crypto';
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, type Random, wholePattern } from '../../base/index.ts';
 import type { Log, StateChange } from '../../log/index.ts';
 import type { MemberFormats } from '../formats.ts';
 import type { GroupError } from '../states.ts';
@@ -35,7 +35,6 @@ import {
 import { Owners } from './owners.ts';
 import { eachPartition, includes, NO_PARTITIONS, type PartitionSet, sameSet } from './partition-set.ts';
 import { NOBODY, profileOf, sameProfile, sizeOf } from './profile.ts';
-import { topicPattern } from './topic-patterns.ts';
 
 export interface ConsumerGroupSettings {
   readonly consumerSessionTimeoutMs: number;
@@ -114,11 +113,6 @@ export class ConsumerGroup {
     for (const { holding } of this.members.values())
       if (holding.state !== 'stable' || holding.epoch !== this.targetEpoch) return 'Reconciling';
     return 'Stable';
-  }
-
-  get hasPatterns(): boolean {
-    for (const { profile } of this.members.values()) if (profile.regex !== '') return true;
-    return false;
   }
 
   heartbeat(request: ConsumerHeartbeat): HeartbeatAnswer {
@@ -399,7 +393,7 @@ export class ConsumerGroup {
   /** Expressions that are none, and more than a group may keep. */
   private wordsRefusal(request: ConsumerHeartbeat, self: ConsumerMember | undefined): HeartbeatAnswer | undefined {
     if (request.regex !== null && request.regex !== '' && !this.matches.has(request.regex)) {
-      const pattern = topicPattern(request.regex);
+      const pattern = wholePattern(request.regex);
       if ('defect' in pattern)
         return refusedHeartbeat('INVALID_REGULAR_EXPRESSION', `${request.regex}: ${pattern.defect}`);
     }
@@ -481,7 +475,7 @@ export class ConsumerGroup {
   }
 
   private matching(regex: string, mayDescribe: (topic: string) => boolean): ReadonlySet<string> {
-    const pattern = topicPattern(regex);
+    const pattern = wholePattern(regex);
     const names = new Set<string>();
     if ('defect' in pattern) return names;
     for (const { isInternal, name, namespace } of this.host.log.topics())

@@ -26,7 +26,14 @@ import {
 } from '../../../client/index.ts';
 import type { PartitionLag, SinkHealth, StageContext } from '../../../sdk/index.ts';
 import type { ReadBatch } from './batch.ts';
-import { type OnRevoke, partitionKey, type ReaderSettings, topicMatcher, type TopicReader } from './reader.ts';
+import {
+  type OnRevoke,
+  partitionKey,
+  type ReaderSettings,
+  type TopicMatcher,
+  topicMatcher,
+  type TopicReader,
+} from './reader.ts';
 import { beginningOf, type Bounds, tellOfMove } from './start.ts';
 import { kafkaNotices } from './errors.ts';
 
@@ -49,7 +56,7 @@ export class ClusterReader implements TopicReader {
   private readonly consumer: Consumer;
   private readonly client: ClientSettings;
   private readonly settings: ReaderSettings;
-  private readonly topics: ReturnType<typeof topicMatcher>;
+  private readonly topics: TopicMatcher;
   private readonly onRevoke: OnRevoke;
   private readonly positions = new Map<string, Position>();
   private saved = new Map<string, number>();

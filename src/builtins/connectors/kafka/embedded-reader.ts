@@ -12,7 +12,7 @@ import type { GroupOffset } from '../../../client/index.ts';
 import type { EmbeddedLog, LogExtent, LogLocation, PartitionLag, StageContext } from '../../../sdk/index.ts';
 import { BatchHeader, expectStored } from '../../../wire/records/index.ts';
 import type { ReadBatch } from './batch.ts';
-import { partitionKey, type ReaderSettings, topicMatcher, type TopicReader } from './reader.ts';
+import { partitionKey, type ReaderSettings, type TopicMatcher, topicMatcher, type TopicReader } from './reader.ts';
 import { type Beginning, beginningOf, tellOfMove } from './start.ts';
 
 const READ_BYTES = 1024 * 1024;
@@ -33,7 +33,7 @@ export class EmbeddedReader implements TopicReader {
   private readonly arena: Arena;
   private readonly log: EmbeddedLog;
   private readonly settings: ReaderSettings;
-  private readonly topics: ReturnType<typeof topicMatcher>;
+  private readonly topics: TopicMatcher;
   private readonly known = new Set<string>();
   private partitions: LocalPartition[] = [];
   private saved: ReadonlyMap<string, number> = new Map();

@@ -1,5 +1,5 @@
 /** `load_kafka` and `from_kafka`: arguments, their checks, and how the source is put together (spec of TQL, section 12). */
-import { type Diagnostic, messageOf } from '../../../base/index.ts';
+import type { Diagnostic } from '../../../base/index.ts';
 import type { Value } from '../../../data/index.ts';
 import { type ArgumentPlaces, defineOperator, embeddedLog, s, type StageContext } from '../../../sdk/index.ts';
 import {
@@ -69,13 +69,10 @@ function check(args: SourceArguments, places: ArgumentPlaces): Diagnostic[] {
 }
 
 function checkTopic(topic: string, exits: boolean, places: ArgumentPlaces): Diagnostic[] {
-  try {
-    if (!topicMatcher(topic).isPattern) return [];
-  } catch (error) {
-    const note = messageOf(error);
-    return [problem('badPattern', '`topic` is not a valid regular expression', places.of('topic'), [note])];
-  }
-  if (!exits) return [];
+  const { defect, isPattern } = topicMatcher(topic);
+  if (defect !== undefined)
+    return [problem('badPattern', '`topic` is not a valid regular expression', places.of('topic'), [defect])];
+  if (!isPattern || !exits) return [];
   const message = '`exit` cannot be used with a regular expression as the topic';
   return [problem('exitOfPattern', message, places.of('exit'), ['new topics may match at any time'])];
 }

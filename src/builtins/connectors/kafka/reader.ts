@@ -2,6 +2,7 @@
  * What the source reads from: partitions of topics in the embedded log (`embedded-reader.ts`) or in a cluster
  * (`cluster-reader.ts`). Both give whole record batches in order and keep offsets of a group.
  */
+import { wholePattern } from '../../../base/index.ts';
 import type { ResetPolicy } from './start.ts';
 import type { GroupOffset } from '../../../client/index.ts';
 import type { PartitionLag, SinkHealth } from '../../../sdk/index.ts';
@@ -40,10 +41,18 @@ export function partitionKey(topic: string, partition: number): string {
   return `${topic}\n${partition}`;
 }
 
+export interface TopicMatcher {
+  readonly isPattern: boolean;
+  /** What is wrong with the expression, which then matches nothing. */
+  readonly defect?: string;
+  matches(name: string): boolean;
+}
+
 /** Which topics are meant. */
-export function topicMatcher(topic: string): { readonly isPattern: boolean; matches(name: string): boolean } {
+export function topicMatcher(topic: string): TopicMatcher {
   if (!topic.startsWith('^')) return { isPattern: false, matches: name => name === topic };
-  const pattern = new RegExp(`^(?:${topic})$`, 'u');
+  const pattern = wholePattern(topic);
+  if ('defect' in pattern) return { isPattern: true, defect: pattern.defect, matches: () => false };
   // Internal topics are read by name only.
-  return { isPattern: true, matches: name => !name.startsWith('__') && pattern.test(name) };
+  return { isPattern: true, matches: name => !name.startsWith('__') && pattern(name) };
 }
