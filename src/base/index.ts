@@ -9,6 +9,7 @@ export {
   type Room,
   type Slab,
 } from './arena.ts';
+export { cellsOf } from './cells.ts';
 export type { Diagnostic, Label, Severity, Span } from './diagnostic.ts';
 export {
   assert,

@@ -98,6 +98,8 @@ export class Projection implements Transform {
 
   private pathOf(target: Assignment['target']): Step['pathOf'] {
     if (target.kind !== 'dynamic') return undefined;
+    // Of a key that is written down the checker has warned.
+    if (target.steps.some(step => typeof step !== 'string' && step.kind === 'constant')) return () => undefined;
     const keys = target.steps.map(step => (typeof step === 'string' ? step : this.compiler.compile(step)));
     return (batch, row) => {
       const path: string[] = [];

@@ -96,14 +96,14 @@ test('a place behind the last line is one mark', () => {
   assert.equal(printDiagnostic(diagnostic, source), lines('error: m', ' --> a:2:1', '  |', '2 | ', '  | ^', '  |'));
 });
 
-test('columns count characters: accents and emoji are one each', () => {
+test('columns count characters, marks count cells: wide characters take two of them', () => {
   assert.equal(
     printed('"é😀" + xyz', 'xyz'),
-    lines('error: m', ' --> dir/a.tql:1:8', '  |', '1 | "é😀" + xyz', '  |        ^^^', '  |'),
+    lines('error: m', ' --> dir/a.tql:1:8', '  |', '1 | "é😀" + xyz', '  |         ^^^', '  |'),
   );
   assert.equal(
     printed('a "😀😀"', '"😀😀"'),
-    lines('error: m', ' --> dir/a.tql:1:3', '  |', '1 | a "😀😀"', '  |   ^^^^', '  |'),
+    lines('error: m', ' --> dir/a.tql:1:3', '  |', '1 | a "😀😀"', '  |   ^^^^^^', '  |'),
   );
 });
 

@@ -12,9 +12,9 @@
  *
  * `^` underlines errors, `~` warnings, `-` other places; a gap between two lines is `⋮`; the gutter is as wide as the
  * largest line number; a place of several lines is underlined on its first line, with the length of the whole place.
- * Tabs stand under tabs. Of a very long line a part around the place is shown, and of a very long place its beginning.
+ * Tabs stand under tabs, and two marks under a character that takes two cells. Of a very long line a part around the place is shown, and of a very long place its beginning.
  */
-import type { Diagnostic, Span } from '../base/index.ts';
+import { cellsOf, type Diagnostic, type Span } from '../base/index.ts';
 import type { SourceText } from './source.ts';
 
 export interface Palette {
@@ -68,7 +68,7 @@ export function excerpt(diagnostic: Diagnostic, source: SourceText, palette: Pal
     if (place.line !== last) shown = shownOf(source.line(place.line), place.column);
     if (place.line !== last)
       lines.push(`${palette.accent(String(place.line).padStart(gutter))} ${palette.accent('|')} ${shown.text}`);
-    const under = paint(place.mark.repeat(Math.min(UNDERLINE_LENGTH_MAX, Math.max(1, place.length))));
+    const under = paint(place.mark.repeat(Math.min(UNDERLINE_LENGTH_MAX, Math.max(1, shown.cells(place)))));
     lines.push(`${bar} ${shown.blank(place.column)}${under}${place.text === '' ? '' : ` ${place.text}`}`);
     last = place.line;
   }
@@ -96,6 +96,8 @@ interface Shown {
   readonly text: string;
   /** What stands under the line before a column. */
   blank(column: number): string;
+  /** How many marks a place takes; what lies on further lines counts by characters. */
+  cells(place: Place): number;
 }
 
 function shownOf(line: string, column: number): Shown {
@@ -103,10 +105,16 @@ function shownOf(line: string, column: number): Shown {
   const from = characters.length > LINE_LENGTH_MAX ? Math.max(0, column - 1 - SHOWN_BEFORE) : 0;
   const part = characters.slice(from, from + LINE_LENGTH_MAX);
   const isCut = from + part.length < characters.length;
-  const blanks = (count: number): string[] => part.slice(0, count).map(char => (char === '\t' ? char : ' '));
+  const blanks = (count: number): string[] =>
+    part.slice(0, count).map(char => (char === '\t' ? char : ' '.repeat(cellsOf(char))));
   return {
     text: `${from > 0 ? '…' : ''}${part.join('')}${isCut ? '…' : ''}`,
     blank: at => `${from > 0 ? ' ' : ''}${blanks(Math.max(0, at - 1 - from)).join('')}`,
+    cells: place => {
+      const start = Math.max(0, place.column - 1 - from);
+      const marked = part.slice(start, start + place.length);
+      return marked.reduce((sum, char) => sum + cellsOf(char), place.length - marked.length);
+    },
   };
 }
 

@@ -593,8 +593,9 @@ class Lowering {
     const key = literalValue(index, lets);
     if (key === undefined) return [...base, index];
     if (typeof key === 'string') return [...base, key];
-    this.report('arrayTarget', index.span, { actual: typeOf(key) });
-    return [...base, ''];
+    // What its key is when it runs makes it a warning and no assignment; so it does when it is known before.
+    this.diagnostics.push({ ...diagnose('arrayTarget', index.span, { actual: typeOf(key) }), severity: 'warning' });
+    return [...base, index];
   }
 
   private summary(given: readonly Argument[], lets: Lets): Summary {
