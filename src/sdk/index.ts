@@ -15,7 +15,13 @@ export {
 export type * from './checkpoint.ts';
 export * from './expression.ts';
 export * from './function.ts';
-export { type ArgumentPlaces, defineOperator, type OperatorDefinition, type OperatorExample } from './operator.ts';
+export {
+  type ArgumentPlaces,
+  defineOperator,
+  type OperatorBody,
+  type OperatorDefinition,
+  type OperatorExample,
+} from './operator.ts';
 export type * from './plan.ts';
 export { makeRegistry, type Registry } from './registry.ts';
 export { defineSecretStore, type SecretSources, type SecretStoreDefinition } from './secret-store.ts';

@@ -22,6 +22,16 @@ export interface OperatorBody {
   readonly default?: string;
 }
 
+/**
+ * `from "kafka://topic"` or `to "kafka://topic"`: the operator with what stands behind the scheme as its first argument, and
+ * with a body, which is written, said by the ending of the name, or the one for names without ending.
+ */
+export interface OperatorUri {
+  readonly form: 'from' | 'to';
+  readonly scheme: string;
+  readonly default: string;
+}
+
 export interface OperatorExample {
   readonly tql: string;
   /** What the pipeline prints in NDJSON, line by line. */
@@ -39,6 +49,7 @@ export interface OperatorDefinition {
   readonly args: Arguments;
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
+  readonly uri?: OperatorUri;
   /** Of a source of events: the operator that gives the same rows as bytes, for a reader right behind it. */
   readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
@@ -66,6 +77,7 @@ interface TypedOperator<A extends Arguments> {
   readonly args: A;
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
+  readonly uri?: OperatorUri;
   readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
   /** Only arguments whose values are known are present. */

@@ -51,6 +51,8 @@ export const TEXTS = {
   bodyLet: ['MR2047', '`let` cannot stand inside the body of `{operator}`: bind the variable before it'],
   directive: ['MR2048', '`{directive}`: {problem}'],
   reservedWord: ['MR2050', '`{name}` is reserved for later versions of the language'],
+  unknownScheme: ['MR2056', '`{form} "{scheme}://…"` is not implemented in this version'],
+  noUri: ['MR2057', '`to` takes a URI, such as `to "kafka://topic"`'],
   frontMatter: ['MR2040', 'the front matter has no end: expected a line `---`'],
 } as const satisfies Record<string, readonly [NoticeRow['code'], string]>;
 

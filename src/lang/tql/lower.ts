@@ -26,6 +26,7 @@ import {
   fromValue,
   type NamedExpr,
   type Node,
+  type OperatorBody,
   type OperatorDefinition,
   type Plan,
   readsEvent,
@@ -70,6 +71,11 @@ export function compileTql(
 }
 
 type Lets = ReadonlyMap<string, Expr>;
+
+type OperatorStatement = Extract<Statement, { kind: 'operator' }>;
+
+/** What a URI begins with, and what stands behind it. */
+const URI = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/s;
 
 /** What flows to a statement; undefined when that is not known. */
 type Flow = EdgeKind | undefined;
@@ -253,13 +259,10 @@ class Lowering {
     return chain;
   }
 
-  private operator(
-    statement: Extract<Statement, { kind: 'operator' }>,
-    id: string,
-    lets: Lets,
-    edge: Flow,
-  ): readonly Stage[] {
+  private operator(statement: OperatorStatement, id: string, lets: Lets, edge: Flow): readonly Stage[] {
     const { name, nameSpan } = statement;
+    const byUri = name === 'from' || name === 'to' ? this.byUri(name, statement, id, lets, edge) : undefined;
+    if (byUri) return byUri;
     const definition = this.operatorOf(name);
     if (!definition) {
       this.reportUnknown(name, nameSpan);
@@ -267,12 +270,57 @@ class Lowering {
     }
     const { body } = definition;
     if (!body) return [this.single(definition, statement, id, lets, edge)];
+    return this.withBody(definition, body, statement, id, lets, edge);
+  }
+
+  /** `from "kafka://topic"`, `to "kafka://topic"`; undefined for what is no URI. */
+  private byUri(
+    form: 'from' | 'to',
+    statement: OperatorStatement,
+    id: string,
+    lets: Lets,
+    edge: Flow,
+  ): readonly Stage[] | undefined {
+    const { args, nameSpan } = statement;
+    const [first] = args;
+    const value =
+      first && first.name === undefined ? literalValue(this.expression(first.value, lets), lets) : undefined;
+    const [, scheme = '', path = ''] = (typeof value === 'string' && URI.exec(value)) || [];
+    if (!first || scheme === '') {
+      if (form === 'from') return undefined;
+      this.report('noUri', first?.span ?? nameSpan);
+      return this.standIn(id, nameSpan);
+    }
+    const definition = [...this.registry.operators.values()].find(
+      ({ uri }) => uri?.form === form && uri.scheme === scheme,
+    );
+    if (!definition?.uri) {
+      this.report('unknownScheme', first.value.span, { form, scheme });
+      return this.standIn(id, nameSpan);
+    }
+    const [, ending] = /\.([a-z0-9]+)$/.exec(path) ?? [];
+    const named = `${form === 'from' ? 'read' : 'write'}_${ending}`;
+    const format = ending !== undefined && this.operatorOf(named) ? named : definition.uri.default;
+    const body: OperatorBody = { place: form === 'from' ? 'behind' : 'before', default: format };
+    const name: Argument = { ...first, value: { kind: 'literal', value: path, span: first.value.span } };
+    return this.withBody(definition, body, { ...statement, args: [name, ...args.slice(1)] }, id, lets, edge);
+  }
+
+  private withBody(
+    definition: OperatorDefinition,
+    body: OperatorBody,
+    statement: OperatorStatement,
+    id: string,
+    lets: Lets,
+    edge: Flow,
+  ): readonly Stage[] {
+    const { name, nameSpan } = statement;
     const last = statement.args.at(-1);
     const braced = last && last.name === undefined ? bracedPipeline(last.value) : undefined;
     const bare = braced ? { ...statement, args: statement.args.slice(0, -1) } : statement;
     if (body.place === 'behind') {
       const source = this.single(definition, bare, id, lets, edge);
-      if (!braced) return [source];
+      if (!braced) return body.default === undefined ? [source] : [source, this.implicit(body.default, `${id}.1`)];
       return [source, ...this.body(braced, id, name, lets, source.output, 'events')];
     }
     const isPlain = !braced && (edge === 'bytes' || body.default === undefined);
@@ -307,7 +355,7 @@ class Lowering {
 
   private single(
     definition: OperatorDefinition,
-    statement: Extract<Statement, { kind: 'operator' }>,
+    statement: OperatorStatement,
     id: string,
     lets: Lets,
     edge: Flow,

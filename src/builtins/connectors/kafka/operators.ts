@@ -110,6 +110,7 @@ export const loadKafka = defineOperator({
   summary: 'Reads a Kafka topic: each record’s value is one chunk of bytes.',
   input: ['void'],
   output: 'bytes',
+  uri: { form: 'from', scheme: 'kafka', default: 'read_json' },
   args: {
     topic: topicArgument,
     ...offsetArguments,

@@ -33,6 +33,7 @@ export const saveKafka = defineOperator({
   summary: 'Writes each chunk of bytes as one record, as it is; what a writer wrote without the line end between them.',
   input: ['bytes'],
   output: 'void',
+  uri: { form: 'to', scheme: 'kafka', default: 'write_ndjson' },
   args: {
     topic: s.string('The topic.').positional(),
     key: s.string('Key of all records.').optional(),

@@ -256,3 +256,22 @@ test('a topic that events choose needs a bound', () => {
     assert.deepEqual(problemsOf(`from {x: "a", y: true}\n${operator}`), expected, operator);
   assert.match(problemsOf('load_stdin\nsave_kafka "__millrace_x"')[0]!, /^MR7227/);
 });
+
+test('a URI names the topic: its events are read as JSON or as the ending says, and each becomes one record', async t => {
+  const stand = await startKafka(t);
+  for (const name of ['in', 'lines.ndjson', 'out', 'out.lines']) await stand.topic(name, 1);
+  await stand.run(`from {a: 1}, {a: 2}\nto "kafka://in", key="k"`);
+  assert.deepEqual(
+    stand.records('in').map(({ key, value }) => [key, value]),
+    [
+      ['k', '{"a":1}'],
+      ['k', '{"a":2}'],
+    ],
+  );
+  await stand.run(`from "kafka://in", offset="beginning", exit=true\nb = a + 1\nto "kafka://out"`);
+  assert.deepEqual(values(stand, 'out'), ['{"a":1,"b":2}', '{"a":2,"b":3}']);
+  await stand.run(`from {line: "x y"}\nto "kafka://out.lines"`);
+  assert.deepEqual(values(stand, 'out.lines'), ['x y']);
+  await stand.run(`from "kafka://in", offset="beginning", exit=true { read_lines }\nto "kafka://lines.ndjson"`);
+  assert.deepEqual(values(stand, 'lines.ndjson'), ['{"line":"{\\"a\\":1}"}', '{"line":"{\\"a\\":2}"}']);
+});
