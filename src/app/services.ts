@@ -108,12 +108,16 @@ export function embeddedLogOf(
       const offsets = coordination.allCommitted(NAMESPACE, group).filter(entry => entry.topic === topic);
       return Promise.resolve(new Map(offsets.map(({ offset, partition }) => [partition, offset.offset])));
     },
-    commit: (group, offsets) =>
-      coordination.store(
-        NAMESPACE,
-        group,
-        offsets.map(entry => ({ ...entry, leaderEpoch: 0, metadata: null })),
-      ),
+    commit: async (group, offsets) => {
+      const isThere = ({ topic, topicId }: LogPosition): boolean => {
+        const found = log.topic(NAMESPACE, topic);
+        return found !== undefined && (topicId === undefined || topicId === found.id);
+      };
+      const kept = offsets
+        .filter(isThere)
+        .map(({ offset, partition, topic }) => ({ topic, partition, offset, leaderEpoch: 0, metadata: null }));
+      if (kept.length > 0) await coordination.store(NAMESPACE, group, kept);
+    },
   };
 }
 

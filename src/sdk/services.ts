@@ -26,6 +26,8 @@ export interface LogPosition {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  /** Which topic of that name is meant, where it is known. */
+  readonly topicId?: string | undefined;
 }
 
 export interface LogLocation {
@@ -64,6 +66,7 @@ export interface EmbeddedLog {
   /** With as many partitions as new topics have unless `partitions` says otherwise; fails where topics are not made so. */
   createTopic(topic: string, partitions?: number): Promise<void>;
   committed(group: string, topic: string): Promise<ReadonlyMap<number, number>>;
+  /** Offsets of a topic that has been deleted, whether or not there is another one of its name, are left out. */
   commit(group: string, offsets: readonly LogPosition[]): Promise<void>;
 }
 

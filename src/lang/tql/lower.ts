@@ -283,8 +283,7 @@ class Lowering {
   ): readonly Stage[] | undefined {
     const { args, nameSpan } = statement;
     const [first] = args;
-    const value =
-      first && first.name === undefined ? literalValue(this.expression(first.value, lets), lets) : undefined;
+    const value = first?.name === undefined && first?.value.kind === 'literal' ? first.value.value : undefined;
     const [, scheme = '', path = ''] = (typeof value === 'string' && URI.exec(value)) || [];
     if (!first || scheme === '') {
       if (form === 'from') return undefined;

@@ -9,7 +9,7 @@ export type Tier = 1 | 2 | 3;
 type Names = Readonly<Record<Tier, string>>;
 
 const OPERATORS: Names = {
-  1: `to from_file to_file load_file save_file load save publish subscribe
+  1: `from_file to_file load_file save_file load save publish subscribe
     read_csv read_all write_csv
     drop_null_fields tail slice taste reverse sort unroll replace enumerate deduplicate top rare assert throttle sample
     repeat every`,

@@ -21,6 +21,8 @@ import { BatchHeader, RecordCursor } from '../../../wire/records/index.ts';
 /** A record batch as it was read. */
 export interface ReadBatch {
   readonly topic: string;
+  /** Which topic of that name, where it is known. */
+  readonly topicId?: string | undefined;
   readonly partition: number;
   readonly batch: Uint8Array;
   /** Records before this were not asked for. */

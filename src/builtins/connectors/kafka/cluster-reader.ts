@@ -30,6 +30,7 @@ import {
   type OnRevoke,
   partitionKey,
   type ReaderSettings,
+  type SavedPosition,
   type TopicMatcher,
   topicMatcher,
   type TopicReader,
@@ -84,8 +85,8 @@ export class ClusterReader implements TopicReader {
     this.consumer = new Consumer(this.cluster, client.consumer);
   }
 
-  async open(saved: ReadonlyMap<string, number>): Promise<void> {
-    this.saved = new Map(saved);
+  async open(saved: ReadonlyMap<string, SavedPosition>): Promise<void> {
+    this.saved = new Map([...saved].map(([key, { offset }]) => [key, offset]));
     this.unsettledMs = this.io.clock.monotonic();
     const names = await this.matching();
     if (this.settings.start.kind === 'stored') await this.join(names);

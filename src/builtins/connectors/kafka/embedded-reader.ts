@@ -8,11 +8,24 @@
  *    skips nothing.
  */
 import { type Arena, type Io, systemCode } from '../../../base/index.ts';
-import type { GroupOffset } from '../../../client/index.ts';
-import type { EmbeddedLog, LogExtent, LogLocation, PartitionLag, StageContext } from '../../../sdk/index.ts';
+import type {
+  EmbeddedLog,
+  LogExtent,
+  LogLocation,
+  LogPosition,
+  PartitionLag,
+  StageContext,
+} from '../../../sdk/index.ts';
 import { BatchHeader, expectStored } from '../../../wire/records/index.ts';
 import type { ReadBatch } from './batch.ts';
-import { partitionKey, type ReaderSettings, type TopicMatcher, topicMatcher, type TopicReader } from './reader.ts';
+import {
+  partitionKey,
+  type ReaderSettings,
+  type SavedPosition,
+  type TopicMatcher,
+  topicMatcher,
+  type TopicReader,
+} from './reader.ts';
 import { type Beginning, beginningOf, tellOfMove } from './start.ts';
 
 const READ_BYTES = 1024 * 1024;
@@ -36,7 +49,7 @@ export class EmbeddedReader implements TopicReader {
   private readonly topics: TopicMatcher;
   private readonly known = new Set<string>();
   private partitions: LocalPartition[] = [];
-  private saved: ReadonlyMap<string, number> = new Map();
+  private saved: ReadonlyMap<string, SavedPosition> = new Map();
   private refreshedMs = Number.NEGATIVE_INFINITY;
   private isOpen = false;
 
@@ -49,7 +62,7 @@ export class EmbeddedReader implements TopicReader {
     this.topics = topicMatcher(settings.topic);
   }
 
-  async open(saved: ReadonlyMap<string, number>): Promise<void> {
+  async open(saved: ReadonlyMap<string, SavedPosition>): Promise<void> {
     this.saved = saved;
     const { topic } = this.settings;
     if (!this.topics.isPattern && (await this.log.partitions(topic)) === undefined) await this.log.createTopic(topic);
@@ -90,7 +103,7 @@ export class EmbeddedReader implements TopicReader {
     this.partitions = this.partitions.filter(entry => entry.topic !== topic || entry.partition !== partition);
   }
 
-  async commit(offsets: readonly GroupOffset[]): Promise<boolean> {
+  async commit(offsets: readonly LogPosition[]): Promise<boolean> {
     await this.log.commit(this.settings.group, offsets);
     return true;
   }
@@ -127,7 +140,9 @@ export class EmbeddedReader implements TopicReader {
     this.known.add(partitionKey(topic, partition));
     const [location] = await this.log.locate([{ topic, partition, offset: 0 }], 0, 0);
     const { endOffset, startOffset, topicId } = location!;
-    const saved = this.saved.get(partitionKey(topic, partition));
+    const last = this.saved.get(partitionKey(topic, partition));
+    const isSame = last?.topicId === undefined || last.topicId === topicId;
+    const saved = isSame ? last?.offset : undefined;
     const { reset, start } = this.settings;
     const beginning = await beginningOf(
       { topic, partition, committed, saved, isNew: this.isOpen },
@@ -200,6 +215,7 @@ export class EmbeddedReader implements TopicReader {
         room.owner?.hold();
         batches.push({
           topic: entry.topic,
+          topicId: entry.topicId,
           partition: entry.partition,
           batch: bytes.subarray(at, at + header.sizeBytes),
           fromOffset: entry.offset,

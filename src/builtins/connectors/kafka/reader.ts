@@ -4,8 +4,7 @@
  */
 import { wholePattern } from '../../../base/index.ts';
 import type { ResetPolicy } from './start.ts';
-import type { GroupOffset } from '../../../client/index.ts';
-import type { PartitionLag, SinkHealth } from '../../../sdk/index.ts';
+import type { LogPosition, PartitionLag, SinkHealth } from '../../../sdk/index.ts';
 import type { StartOffset } from './arguments.ts';
 import type { ReadBatch } from './batch.ts';
 
@@ -17,9 +16,12 @@ export interface ReaderSettings {
   readonly reset: ResetPolicy;
 }
 
+/** A position of the last checkpoint, and of which topic of its name, where that is known. */
+export type SavedPosition = Pick<LogPosition, 'offset' | 'topicId'>;
+
 export interface TopicReader {
-  /** Prepares reading. `saved`: positions by `partitionKey` of the last checkpoint. */
-  open(saved: ReadonlyMap<string, number>): Promise<void>;
+  /** Prepares reading. `saved`: by `partitionKey`. */
+  open(saved: ReadonlyMap<string, SavedPosition>): Promise<void>;
   /** Batches that are there, or none after a wait of about `waitMs`. */
   poll(waitMs: number): Promise<readonly ReadBatch[]>;
   /** Everything assigned has been read to its end; false while partitions change hands. */
@@ -27,7 +29,7 @@ export interface TopicReader {
   /** Nothing more of the partition is wanted. */
   finish(topic: string, partition: number): void;
   /** False: the partitions are no longer ours, and nothing was committed. */
-  commit(offsets: readonly GroupOffset[]): Promise<boolean>;
+  commit(offsets: readonly LogPosition[]): Promise<boolean>;
   /** Records between what was read and the end. */
   lag(): readonly Omit<PartitionLag, 'seconds'>[];
   health?(): SinkHealth;

@@ -224,3 +224,21 @@ test('members of a group end when what they were given is at its end, though par
   assert.deepEqual(lines(firstRun.output + second.output), all.sort());
   assert.deepEqual(stand.committed('g', 't'), [2_000, 1_200, 700]);
 });
+
+test('embedded: what was read of a topic that is gone is not committed for the next one of its name', async t => {
+  const stand = await startKafka(t);
+  await stand.topic('t-1', 1);
+  await stand.produce('t-1', 0, ['a', 'b', 'c']);
+  const service = stand.service;
+  const [before] = await service.locate([{ topic: 't-1', partition: 0, offset: 0 }], 0, 0);
+  const { log } = stand.server;
+  await log.deleteTopic(log.topic('', 't-1')!);
+  await service.commit('g', [{ topic: 't-1', partition: 0, offset: 3 }]);
+  assert.equal((await service.committed('g', 't-1')).size, 0);
+  await stand.topic('t-1', 1);
+  await service.commit('g', [{ topic: 't-1', partition: 0, offset: 3, topicId: before!.topicId }]);
+  assert.equal((await service.committed('g', 't-1')).size, 0);
+  const [now] = await service.locate([{ topic: 't-1', partition: 0, offset: 0 }], 0, 0);
+  await service.commit('g', [{ topic: 't-1', partition: 0, offset: 0, topicId: now!.topicId }]);
+  assert.deepEqual([...(await service.committed('g', 't-1'))], [[0, 0]]);
+});

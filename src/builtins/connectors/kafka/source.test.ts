@@ -7,7 +7,7 @@ import { assertBalanced, memoryCheckpoints, type Stand, standOf } from '../../..
 import { BatchHeader, RecordBatchBuilder } from '../../../wire/records/index.ts';
 import { readRange } from './arguments.ts';
 import type { ReadBatch } from './batch.ts';
-import type { OnRevoke, TopicReader } from './reader.ts';
+import type { OnRevoke, SavedPosition, TopicReader } from './reader.ts';
 import { KafkaSource, type SourceSettings } from './source.ts';
 
 /** A record batch of values from `offset` on; each value's time is its offset plus 1,000 unless given. */
@@ -30,7 +30,7 @@ class ScriptedReader implements TopicReader {
   readonly commits: GroupOffset[][] = [];
   readonly waits: number[] = [];
   readonly finished: string[] = [];
-  saved: ReadonlyMap<string, number> | undefined;
+  saved: ReadonlyMap<string, SavedPosition> | undefined;
   isAtEnd = false;
   isOurs = true;
   /** The group does not answer. */
@@ -58,7 +58,7 @@ class ScriptedReader implements TopicReader {
     this.wake();
   }
 
-  open(saved: ReadonlyMap<string, number>): Promise<void> {
+  open(saved: ReadonlyMap<string, SavedPosition>): Promise<void> {
     this.saved = saved;
     return this.isStuck ? new Promise(() => undefined) : Promise.resolve();
   }
@@ -174,15 +174,33 @@ test('a commit comes at least every `commit_timeout`, and none without a message
   stand.reader.give([0, batchOf(0, ['a'])]);
   await stand.pass(100);
   assert.deepEqual(stand.offsets(), [1], 'the last commit was long ago');
-  for (const [i, value] of ['b', 'c', 'd'].entries()) {
-    stand.reader.give([0, batchOf(1 + i, [value])]);
-    await stand.pass(150);
-  }
-  assert.deepEqual(stand.offsets(), [1]);
-  await stand.pass(600);
-  assert.deepEqual(stand.offsets(), [1, 4]);
+  stand.sink('a').isOpen = false;
+  stand.reader.give([0, batchOf(1, ['b'])]);
+  await stand.pass(300);
+  assert.equal(stand.report().openEpochs, 1, 'nothing waited for the sink, so it was cut at once');
+  stand.reader.give([0, batchOf(2, ['c'])]);
+  await stand.pass(300);
+  assert.equal(stand.report().openEpochs, 1, 'now something does');
+  await stand.pass(400);
+  assert.equal(stand.report().openEpochs, 2);
+  for (const held of stand.sink('a').writes.slice(-2)) held.deliver();
+  await stand.pass();
+  assert.equal(stand.offsets().at(-1), 3);
+  const commits = stand.reader.commits.length;
   await stand.pass(5_000);
-  assert.deepEqual(stand.offsets(), [1, 4]);
+  assert.equal(stand.reader.commits.length, commits);
+});
+
+test('while the sinks keep up everything is committed soon, some times a second at most', async () => {
+  const stand = await start({});
+  stand.sink('a').isOpen = true;
+  for (let i = 0; i < 40; i++) {
+    stand.reader.give([0, batchOf(i, ['x'])]);
+    await stand.pass(50);
+  }
+  assert.ok(stand.offsets().length >= 7 && stand.offsets().length <= 9, stand.offsets().join());
+  await stand.pass(300);
+  assert.equal(stand.offsets().at(-1), 40, 'a kill now would repeat nothing');
 });
 
 test('nothing is committed before the sink has the data', async () => {
@@ -205,7 +223,7 @@ test('`count` never over-reads, commits what it counted, and goes on counting be
   first.task.abort('killed');
   const second = await start({ count: 5, commitBatchSize: 2 }, { checkpoints });
   second.sink('a').isOpen = true;
-  assert.deepEqual([...second.reader.saved!], [['t\n0', 2]]);
+  assert.deepEqual([...second.reader.saved!], [['t\n0', { offset: 2 }]]);
   second.reader.give([0, batchOf(2, ['c', 'd', 'e', 'f', 'g'])], [1, batchOf(0, ['x'])]);
   await second.pass();
   await second.task.finished;
@@ -225,7 +243,7 @@ test('it ends when everything assigned is at its end, not before', async () => {
   stand.reader.isAtEnd = true;
   await stand.pass(1_000);
   await stand.task.finished;
-  assert.deepEqual(stand.offsets(), [1]);
+  assert.equal(stand.offsets().at(-1), 1);
 });
 
 test('an end time stops each partition at its first record of that time, and waits for the others', async () => {
@@ -439,8 +457,8 @@ test('positions of an earlier version, without topics, are understood', async ()
   assert.deepEqual(
     [...stand.reader.saved!],
     [
-      ['t\n0', 7],
-      ['t\n1', 9],
+      ['t\n0', { offset: 7 }],
+      ['t\n1', { offset: 9 }],
     ],
   );
 });

@@ -1,8 +1,10 @@
 /**
  * `load_kafka` and `from_kafka`: records of topics as chunks, or as `{message}` events.
  *
- * Epochs are cut after `commit_batch_size` messages or `commit_timeout`; offsets are committed when the sinks have confirmed
- * them, so a kill between source and sink loses nothing. The reader is the embedded log's unless `bootstrap.servers` names a
+ * Epochs are cut after `commit_batch_size` messages or `commit_timeout`, and sooner while nothing of the cuts before waits for
+ * the sinks; offsets are committed when the sinks have confirmed them. So a kill between source and sink loses nothing, and what
+ * comes twice is what was delivered behind the last commit: nothing once a pipeline has been quiet for as long as its sinks
+ * need to confirm and `EARLY_MS`. The reader is the embedded log's unless `bootstrap.servers` names a
  * cluster; the group is the pipeline's id unless `group.id` names one.
  *
  * Invariants
@@ -18,7 +20,7 @@ import { BatchHeader } from '../../../wire/records/index.ts';
 import type { ReadRange } from './arguments.ts';
 import { type ReadBatch, sliceOf, type Taken, takeRecords, unreadable } from './batch.ts';
 import { messagesOf } from './messages.ts';
-import { type OnRevoke, partitionKey, type TopicReader } from './reader.ts';
+import { type OnRevoke, partitionKey, type SavedPosition, type TopicReader } from './reader.ts';
 import { kafkaNotices } from './errors.ts';
 
 export interface SourceSettings {
@@ -41,10 +43,14 @@ interface Positions {
   readonly cut: number;
   readonly assignment: number;
   readonly emitted?: number;
-  readonly offsets: readonly (readonly [topic: string, partition: number, offset: number])[];
+  readonly offsets: readonly Offset[];
 }
 
+type Offset = readonly [topic: string, partition: number, offset: number, topicId?: string];
+
 const POLL_MS = 500;
+/** Between two cuts that nothing but the sinks' readiness asks for: some commits a second cost nothing that can be measured. */
+const EARLY_MS = 250;
 const UNREADABLE = kafkaNotices.unreadable;
 
 export class KafkaSource implements Source {
@@ -52,7 +58,7 @@ export class KafkaSource implements Source {
   private readonly settings: SourceSettings;
   private readonly topic: string;
   private readonly reader: TopicReader;
-  private readonly offsets = new Map<string, readonly [topic: string, partition: number, offset: number]>();
+  private readonly offsets = new Map<string, Offset>();
   /** Newest record timestamp of each partition: the least of them is the watermark. */
   private readonly times = new Map<string, number>();
   /** Partitions whose records are of a time that is not read any more. */
@@ -114,7 +120,12 @@ export class KafkaSource implements Source {
     this.committedCut = cut;
     if (assignment === this.assignment && offsets.length > 0) {
       const isOurs = await this.reader.commit(
-        offsets.map(([topic, partition, offset]) => ({ topic, partition, offset })),
+        offsets.map(([topic, partition, offset, topicId]) => ({
+          topic,
+          partition,
+          offset,
+          ...(topicId && { topicId }),
+        })),
       );
       if (!isOurs) this.warnOfRepetition();
     }
@@ -147,7 +158,7 @@ export class KafkaSource implements Source {
     return hasOpened;
   }
 
-  private restore(positions: string | undefined): ReadonlyMap<string, number> {
+  private restore(positions: string | undefined): ReadonlyMap<string, SavedPosition> {
     if (positions === undefined) return new Map();
     const { cut = 0, emitted = 0, offsets } = JSON.parse(positions) as Positions;
     this.cuts = cut;
@@ -155,9 +166,9 @@ export class KafkaSource implements Source {
     this.emitted = emitted;
     return new Map(
       offsets.map(entry => {
-        const [topic, partition, offset] =
-          entry.length === 3 ? entry : ([this.topic, ...(entry as unknown as [number, number])] as const);
-        return [partitionKey(topic, partition), offset];
+        const [topic, partition, offset, topicId]: Offset =
+          typeof entry[0] === 'string' ? entry : [this.topic, ...(entry as unknown as [number, number])];
+        return [partitionKey(topic, partition), { offset, ...(topicId && { topicId }) }];
       }),
     );
   }
@@ -169,8 +180,13 @@ export class KafkaSource implements Source {
   /** Until something is due: a cut, or another look at what is to be done. */
   private get waitMs(): number {
     if (this.sinceCut === 0) return POLL_MS;
-    const { clock } = this.context.io;
-    return Math.max(1, Math.min(POLL_MS, this.settings.commitTimeoutMs - (clock.monotonic() - this.cutMs)));
+    return Math.max(1, Math.min(POLL_MS, this.pauseMs - (this.context.io.clock.monotonic() - this.cutMs)));
+  }
+
+  /** From one cut to the next one that is due by time. */
+  private get pauseMs(): number {
+    const { commitTimeoutMs } = this.settings;
+    return this.committedCut === this.cuts ? Math.min(EARLY_MS, commitTimeoutMs) : commitTimeoutMs;
   }
 
   private get isAtEnd(): boolean {
@@ -231,7 +247,9 @@ export class KafkaSource implements Source {
   }
 
   private async emit(out: SourceOutput, read: ReadBatch, assignment: number): Promise<void> {
-    const { partition, topic } = read;
+    const { partition, topic, topicId } = read;
+    const at = (offset: number): Offset =>
+      [topic, partition, offset, ...(topicId ? [topicId] : [])] as unknown as Offset;
     const key = partitionKey(topic, partition);
     const taken = this.take(read);
     const { chunks } = taken;
@@ -246,7 +264,7 @@ export class KafkaSource implements Source {
       for (let from = 0; from < chunks.count && this.isWanted(assignment); ) {
         const room = Math.min(this.settings.batchSize, this.settings.commitBatchSize - this.sinceCut);
         const to = Math.min(chunks.count, from + room);
-        this.offsets.set(key, [topic, partition, to === chunks.count ? taken.next : taken.offsets[to]!]);
+        this.offsets.set(key, at(to === chunks.count ? taken.next : taken.offsets[to]!));
         this.emitted += to - from;
         this.sinceCut += to - from;
         await this.pass(out, chunks, from, to);
@@ -254,7 +272,7 @@ export class KafkaSource implements Source {
         if (this.sinceCut >= this.settings.commitBatchSize && !this.givenBack) await this.cut(out, false);
       }
       // Records without anything to emit are read all the same.
-      if (chunks.count === 0 && assignment === this.assignment) this.offsets.set(key, [topic, partition, taken.next]);
+      if (chunks.count === 0 && assignment === this.assignment) this.offsets.set(key, at(taken.next));
     } finally {
       chunks.release();
     }
@@ -288,8 +306,8 @@ export class KafkaSource implements Source {
   }
 
   private async cutWhenDue(out: SourceOutput): Promise<void> {
-    const { commitBatchSize, commitTimeoutMs } = this.settings;
-    const isLate = this.sinceCut > 0 && this.context.io.clock.monotonic() - this.cutMs >= commitTimeoutMs;
+    const { commitBatchSize } = this.settings;
+    const isLate = this.sinceCut > 0 && this.context.io.clock.monotonic() - this.cutMs >= this.pauseMs;
     if (this.sinceCut >= commitBatchSize || isLate) await this.cut(out, false);
   }
 
