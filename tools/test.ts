@@ -1,6 +1,6 @@
 /**
- * `npm test`: types, lint, unit tests in three processes, end-to-end tests in processes of their own. Prints each phase with its
- * time, failures with their place, and as its last line the counts.
+ * `npm test`: types, lint, then unit tests in three processes beside end-to-end tests in processes of their own. Prints each
+ * phase with its time, failures with their place, and as its last line the counts.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -85,14 +85,22 @@ await Promise.all([
   check('format, lint', bin('biome'), ['check', '.']),
   check('promises', bin('oxlint'), ['src', 'test', 'tools']),
 ]);
-await tests(
-  'unit',
-  ['src/**/*.test.ts', 'src/**/*.fuzz.ts', 'test/*.test.ts', 'test/runners/**/*.test.ts', 'test/runners/**/*.fuzz.ts'],
-  3,
-  ['--test-isolation=none'],
-);
-// End-to-end tests wait for processes, timers and disks more than they compute.
-await tests('end to end', ['test/e2e/**/*.test.ts', 'test/sim/**/*.test.ts'], 1, ['--test-concurrency=4']);
+// End-to-end tests wait for processes, timers and disks more than they compute: unit tests run beside them.
+await Promise.all([
+  tests(
+    'unit',
+    [
+      'src/**/*.test.ts',
+      'src/**/*.fuzz.ts',
+      'test/*.test.ts',
+      'test/runners/**/*.test.ts',
+      'test/runners/**/*.fuzz.ts',
+    ],
+    3,
+    ['--test-isolation=none'],
+  ),
+  tests('end to end', ['test/e2e/**/*.test.ts', 'test/sim/**/*.test.ts'], 1, ['--test-concurrency=3']),
+]);
 process.stdout.write(
   `  in ${((performance.now() - started) / 1_000).toFixed(1)} s\n\n${passed} passed, ${failed} failed\n`,
 );
