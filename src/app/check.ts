@@ -2,6 +2,8 @@
 import type { Diagnostic, Span } from '../base/index.ts';
 import type { SourceText } from '../lang/source.ts';
 import type { PipelineText } from './config/load.ts';
+import { roundsOf } from './rounds.ts';
+import { DEAD_LETTER_TOPIC } from './dead-letter-topic.ts';
 
 export interface Finding {
   readonly pipelineId: string;
@@ -21,11 +23,14 @@ export async function checkPipelines(texts: readonly PipelineText[], options: Ch
     import('../builtins/index.ts'),
     import('../lang/index.ts'),
   ]);
-  return texts.flatMap(({ file, id, origin, source: read, text }) => {
+  return texts.flatMap(({ deadLetterTopic, file, id, onError, origin, source: read, text }) => {
+    const compiled = (source: SourceText): readonly Diagnostic[] => {
+      const { diagnostics, plan } = compileTql(source, builtins, { id, hasImplicitEnds: options.hasImplicitEnds });
+      const letters = onError === 'dead_letter' ? (deadLetterTopic ?? DEAD_LETTER_TOPIC) : undefined;
+      return [...diagnostics, ...roundsOf(plan.chain, letters)];
+    };
     const source = read ?? new SourceText(file, text);
-    const { diagnostics } = options.isParseOnly
-      ? parse(source)
-      : compileTql(source, builtins, { id, hasImplicitEnds: options.hasImplicitEnds });
+    const diagnostics = options.isParseOnly ? parse(source).diagnostics : compiled(source);
     if (!origin) return diagnostics.map(diagnostic => ({ pipelineId: id, diagnostic, source }));
     return diagnostics.map(diagnostic => ({
       pipelineId: id,

@@ -1,5 +1,5 @@
 /** Errors of configuration and start: MR100x; those about the text of a configuration are diagnostics (`config/document.ts`). */
-import { defineErrors } from '../base/index.ts';
+import { defineErrors, defineNotices } from '../base/index.ts';
 
 export const appErrors = defineErrors({
   inUse: {
@@ -49,5 +49,18 @@ export const appErrors = defineErrors({
     text: 'the control socket knows no command {command}',
     exit: 1,
     help: 'Command line and process are of different versions; use the one that the process was started with.',
+  },
+});
+
+export const appNotices = defineNotices({
+  ownLetters: {
+    code: 'MR1050',
+    text: 'a pipeline reads its own dead letters',
+    help: 'Give it another `dead_letter_topic`, so that what fails again lies there, or another `on_error`.',
+  },
+  round: {
+    code: 'MR1051',
+    text: 'a pipeline reads a topic that it writes',
+    help: 'Write to another topic, or make sure that an event leaves the round.',
   },
 });

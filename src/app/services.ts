@@ -13,9 +13,9 @@ import type {
   LogLocation,
   LogPosition,
 } from '../sdk/index.ts';
+import { DEAD_LETTER_TOPIC } from './dead-letter-topic.ts';
 import { RecordBatchBuilder, type RecordHeaders } from '../wire/records/index.ts';
 
-export const DEAD_LETTER_TOPIC = '__millrace_dead_letters';
 const NAMESPACE = '';
 const CHECKPOINTS = 'checkpoints';
 

@@ -50,6 +50,8 @@ export interface OperatorDefinition {
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
   readonly uri?: OperatorUri;
+  /** Its argument `topic` names what it reads or writes, in the embedded log unless `options` name a cluster. */
+  readonly topics?: 'reads' | 'writes';
   /** Of a source of events: the operator that gives the same rows as bytes, for a reader right behind it. */
   readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
@@ -78,6 +80,7 @@ interface TypedOperator<A extends Arguments> {
   readonly traits?: OperatorTraits;
   readonly body?: OperatorBody;
   readonly uri?: OperatorUri;
+  readonly topics?: 'reads' | 'writes';
   readonly bytesForm?: string;
   readonly examples?: readonly OperatorExample[];
   /** Only arguments whose values are known are present. */

@@ -7,7 +7,7 @@
 import { type Address, addressText, type Io, systemCode, type Timer } from '../../base/index.ts';
 import { clientSettings, type Cluster, makeCluster, Producer } from '../../client/index.ts';
 import type { Log } from '../../log/index.ts';
-import { DEAD_LETTER_TOPIC } from '../services.ts';
+import { DEAD_LETTER_TOPIC } from '../dead-letter-topic.ts';
 import { demoEvent } from './events.ts';
 import { HecReceiver } from './hec-receiver.ts';
 

@@ -109,6 +109,7 @@ export const loadKafka = defineOperator({
   name: 'load_kafka',
   summary: 'Reads a Kafka topic: each record’s value is one chunk of bytes.',
   input: ['void'],
+  topics: 'reads',
   output: 'bytes',
   uri: { form: 'from', scheme: 'kafka', default: 'read_json' },
   args: {
@@ -132,6 +133,7 @@ export const fromKafka = defineOperator({
   name: 'from_kafka',
   summary: 'Reads a Kafka topic: each record becomes an event with the field `message`.',
   input: ['void'],
+  topics: 'reads',
   output: 'events',
   bytesForm: 'load_kafka',
   args: {

@@ -33,6 +33,7 @@ export const saveKafka = defineOperator({
   summary: 'Writes each chunk of bytes as one record, as it is; what a writer wrote without the line end between them.',
   input: ['bytes'],
   output: 'void',
+  topics: 'writes',
   uri: { form: 'to', scheme: 'kafka', default: 'write_ndjson' },
   args: {
     topic: s.string('The topic.').positional(),
@@ -68,6 +69,7 @@ export const toKafka = defineOperator({
     'Writes one record for each event; topic, key, headers, partition, time and message may be computed from it.',
   input: ['events'],
   output: 'void',
+  topics: 'writes',
   args: {
     topic: s.expression('The topic. Computed from events it needs a literal prefix or `allowed_topics`.').positional(),
     message: s.expression('What is written, text or blob; the event as JSON unless given.').optional(),
