@@ -41,15 +41,17 @@ export function embeddedLogOf(
     return found;
   };
   const maker = new TopicMaker(log, { partitionsMax: creation.partitionsMax ?? BROKER_DEFAULTS.partitionsMax });
-  const look = ({ offset, partition, topic }: LogPosition, bytesMax: number): LogLocation => {
+  const look = ({ offset, partition, readsUncommitted, topic }: LogPosition, bytesMax: number): LogLocation => {
     const found = find(topic, partition);
     if (!found) return { extents: [], startOffset: 0, endOffset: 0, isGone: true };
-    const isReadable = bytesMax > 0 && offset >= found.startOffset && offset < found.syncedEnd;
+    const endOffset = readsUncommitted ? found.syncedEnd : found.lastStableOffset;
+    const isReadable = bytesMax > 0 && offset >= found.startOffset && offset < endOffset;
     return {
-      extents: isReadable ? log.locate(found, offset, bytesMax) : [],
+      extents: isReadable ? log.locate(found, offset, bytesMax, endOffset) : [],
       topicId: log.topic(NAMESPACE, topic)!.id,
       startOffset: found.startOffset,
-      endOffset: found.syncedEnd,
+      endOffset,
+      ...(!readsUncommitted && { aborted: found.transactions.abortedIn(offset, endOffset) }),
     };
   };
   /** Something to be told at the position: data, or that it is not one any more. */

@@ -270,7 +270,6 @@ export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['a producer that had an id', 0, rig => rig.initProducer({ producerId: 5, producerEpoch: 3 })],
     ['a disk that fails', 15, broken, rig => rig.initProducer({})],
     ['an id without an epoch', 42, rig => rig.initProducer({ producerId: 5 })],
-    ['a transactional id', 42, rig => rig.initProducer({ transactionalId: 'x' })],
   ],
   offsetForLeaderEpoch: [
     ['a partition', 0, topic, rig => rig.leaderEpoch('t', 0)],

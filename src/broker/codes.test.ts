@@ -9,6 +9,7 @@ import { CODE_CASES } from './code-cases.ts';
 import { CONSUMER_CODE_CASES } from './consumer-code-cases.ts';
 import { GROUP_CODE_CASES } from './group-code-cases.ts';
 import { Rig } from './rig-cases.ts';
+import { TRANSACTION_CODE_CASES } from './transaction-code-cases.ts';
 
 /** What clients know how to handle, API by API. */
 const KNOWN: Readonly<Record<string, readonly number[]>> = {
@@ -39,6 +40,13 @@ const KNOWN: Readonly<Record<string, readonly number[]>> = {
   consumerGroupHeartbeat: [0, 14, 15, 16, 24, 25, 29, 30, 42, 81, 82, 110, 111, 112, 128],
   consumerGroupDescribe: [0, 14, 15, 16, 24, 29, 30, 69],
   describeCluster: [0, 31, 114, 115],
+  addPartitionsToTxn: [0, 3, 14, 15, 16, 29, 31, 47, 48, 49, 51, 53, 55, 90, 120],
+  addOffsetsToTxn: [0, 14, 15, 16, 24, 30, 47, 48, 49, 51, 53, 90],
+  txnOffsetCommit: [0, 3, 12, 14, 15, 16, 22, 24, 25, 29, 30, 47, 48, 49, 51, 53, 82, 120],
+  endTxn: [0, 14, 15, 16, 47, 48, 49, 51, 53, 90],
+  describeProducers: [0, 3, 29],
+  describeTransactions: [0, 14, 15, 16, 53, 105],
+  listTransactions: [0, 14, 15, 128],
 };
 
 const PARTS = {
@@ -46,7 +54,9 @@ const PARTS = {
   coordination: { membersMax: 3, groupsMax: 2, groupBytesMax: 100_000 },
 };
 
-const ALL = [CODE_CASES, GROUP_CODE_CASES, CONSUMER_CODE_CASES].flatMap(table => Object.entries(table));
+const ALL = [CODE_CASES, GROUP_CODE_CASES, CONSUMER_CODE_CASES, TRANSACTION_CODE_CASES].flatMap(table =>
+  Object.entries(table),
+);
 
 for (const [api, cases] of ALL) {
   test(`${api} answers ${[...new Set(cases.map(([, wanted]) => wanted))].join(', ')}`, async () => {

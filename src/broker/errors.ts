@@ -79,11 +79,6 @@ export const brokerErrors = defineErrors({
     text: 'topic {topic} is not made: {reason}',
     help: 'Use another name, or make the topic beforehand.',
   },
-  transactional: {
-    code: 'MR5414',
-    text: 'a producer with transactional.id {id}: transactions are not implemented in this version',
-    help: 'Leave transactional.id out; idempotent producers work.',
-  },
   unreadable: {
     code: 'MR5415',
     text: 'records of {topic}/{partition} cannot be read: {reason}',

@@ -44,7 +44,18 @@ test('ApiVersions lists what the handlers answer, from version 0 on, and the fea
       handlers.map(({ api, max }) => [api.key, 0, max]),
     );
     const levels = answer.finalizedFeatures.map(({ maxVersionLevel, name }) => [name, maxVersionLevel]);
-    assert.deepEqual([levels, answer.finalizedFeaturesEpoch], version < 3 ? [[], -1] : [[['group.version', 1]], 0]);
+    assert.deepEqual(
+      [levels, answer.finalizedFeaturesEpoch],
+      version < 3
+        ? [[], -1]
+        : [
+            [
+              ['group.version', 1],
+              ['transaction.version', 2],
+            ],
+            0,
+          ],
+    );
     assert.ok(answer.supportedFeatures.every(({ maxVersion, minVersion }) => minVersion <= maxVersion));
   }
 });

@@ -134,4 +134,34 @@ export const REQUESTS: Readonly<Record<string, object>> = {
   },
   ConsumerGroupDescribe: { groupIds: ['c', 'x'], includeAuthorizedOperations: true },
   DescribeCluster: { includeClusterAuthorizedOperations: true, endpointType: 1, includeFencedBrokers: true },
+  AddPartitionsToTxn: {
+    v3AndBelowTransactionalId: 'x',
+    v3AndBelowProducerId: 1,
+    v3AndBelowProducerEpoch: 0,
+    v3AndBelowTopics: [{ name: 't', partitions: [0] }],
+    transactions: [
+      {
+        transactionalId: 'x',
+        producerId: 1,
+        producerEpoch: 0,
+        verifyOnly: true,
+        topics: [{ name: 't', partitions: [0] }],
+      },
+    ],
+  },
+  AddOffsetsToTxn: { transactionalId: 'x', producerId: 1, producerEpoch: 0, groupId: 'g' },
+  EndTxn: { transactionalId: 'x', producerId: 1, producerEpoch: 0, committed: true },
+  TxnOffsetCommit: {
+    ...{ transactionalId: 'x', groupId: 'g', producerId: 1, producerEpoch: 0 },
+    ...{ generationId: -1, memberId: '', groupInstanceId: null },
+    topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }] }],
+  },
+  DescribeProducers: { topics: [{ name: 't', partitionIndexes: [0] }] },
+  DescribeTransactions: { transactionalIds: ['x'] },
+  ListTransactions: {
+    stateFilters: ['Empty'],
+    producerIdFilters: [1],
+    durationFilter: -1,
+    transactionalIdPattern: 'x.*',
+  },
 };

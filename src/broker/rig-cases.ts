@@ -8,7 +8,7 @@ export const NOWHERE = 'f'.repeat(32);
 
 export class Rig {
   readonly sim: SimBroker;
-  readonly client: WireClient;
+  client: WireClient;
 
   constructor(sim: SimBroker, client: WireClient) {
     this.sim = sim;
@@ -22,6 +22,12 @@ export class Rig {
   async topic(name = 't', partitions = 2, configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const made = this.sim.log.createTopic('', name, partitions, new Map(Object.entries(configs)));
     return (await this.sim.finish(made)).id;
+  }
+
+  /** The process is killed and started again. */
+  async restart(): Promise<void> {
+    await this.sim.restart();
+    this.client = await this.sim.client();
   }
 
   /** The log refuses everything from now on, as after a failed sync. */

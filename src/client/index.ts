@@ -13,6 +13,7 @@ export { END, offsetFor, START } from './consumer/positions.ts';
 export { canPass, clientErrors } from './errors.ts';
 export { describeGroup, type GroupDescription } from './group/description.ts';
 export { GROUP_DEFAULTS, GroupMember } from './group/member.ts';
+export { type AbortedTransaction, AbortedProducers } from './consumer/record-data.ts';
 export { committedOffsets, commitOffsets, type GroupOffset } from './group/offsets.ts';
 export { saslAuthenticate, type SaslSettings } from './authenticator.ts';
 export {

@@ -61,8 +61,9 @@ import {
   type StoredOffset,
 } from './offsets.ts';
 import type { GroupError } from './states.ts';
+import { TRANSACTION_DEFAULTS, type TransactionSettings, Transactions } from './transactions/transactions.ts';
 
-export interface CoordinationSettings extends GroupSettings, ConsumerGroupSettings {
+export interface CoordinationSettings extends GroupSettings, ConsumerGroupSettings, TransactionSettings {
   /** Offsets of an empty group are kept this long. */
   readonly offsetRetentionMs: number;
   /** Of the text that a commit may carry. */
@@ -83,6 +84,7 @@ export const COORDINATION_DEFAULTS: CoordinationSettings = {
   metadataBytesMax: 4_096,
   groupsMax: 100_000,
   groupIdCharsMax: 1_000,
+  ...TRANSACTION_DEFAULTS,
 };
 
 export type AnyGroup = Group | ConsumerGroup;
@@ -103,6 +105,7 @@ export class Coordination {
   private readonly log: Log;
   private readonly groups = new Map<string, AnyGroup>();
   private readonly offsets: CommittedOffsets;
+  readonly transactions: Transactions;
   private readonly host: GroupHost;
   private readonly consumerHost: ConsumerGroupHost;
 
@@ -123,6 +126,17 @@ export class Coordination {
     };
     this.offsets = new CommittedOffsets(log);
     this.load();
+    const storing = (namespace: string, groupId: string, offsets: readonly OffsetToCommit[]) => {
+      const { applied, states } = this.offsets.storing(namespace, groupId, offsets, io.clock.now());
+      return {
+        states,
+        applied: () => {
+          applied();
+          this.open(namespace, groupId);
+        },
+      };
+    };
+    this.transactions = new Transactions(io, log, { storing }, this.settings);
     this.checkLater();
   }
 
@@ -206,14 +220,28 @@ export class Coordination {
     },
     offsets: readonly OffsetToCommit[],
   ): Promise<GroupError> {
+    const error = this.commitError(namespace, groupId, member);
+    if (error !== 'NONE') return error;
+    if (!this.open(namespace, groupId)) return 'COORDINATOR_NOT_AVAILABLE';
+    return this.durable(() => this.store(namespace, groupId, offsets));
+  }
+
+  /** Why a member, or a consumer outside the group protocol, may not commit now. */
+  commitError(
+    namespace: string,
+    groupId: string,
+    member: {
+      readonly id: string;
+      readonly instanceId: string | null;
+      readonly generation: number;
+      readonly isEpoch?: boolean;
+    },
+  ): GroupError {
     const isNamed = groupId !== '' || member.generation < 0;
     if (!isNamed || groupId.length > this.settings.groupIdCharsMax) return 'INVALID_GROUP_ID';
     const group = this.find(namespace, groupId);
     if (!group && member.generation >= 0) return member.isEpoch ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION';
-    const error = group?.commitError(member.id, member.instanceId, member.generation) ?? 'NONE';
-    if (error !== 'NONE') return error;
-    if (!this.open(namespace, groupId)) return 'COORDINATOR_NOT_AVAILABLE';
-    return this.durable(() => this.store(namespace, groupId, offsets));
+    return group?.commitError(member.id, member.instanceId, member.generation) ?? 'NONE';
   }
 
   /** Commits without asking the group: for a source of this process that owns the group's name. */

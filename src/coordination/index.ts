@@ -9,3 +9,5 @@ export type { Group } from './group.ts';
 export { type JoinRequest, type JoinResult, type Member, metadataFor, type SyncResult } from './member.ts';
 export type { CommittedOffset, OffsetPlace, OffsetToCommit } from './offsets.ts';
 export type { GroupError, GroupState } from './states.ts';
+export { KAFKA_NAMES, type TransactionError, type TransactionState } from './transactions/states.ts';
+export type { TransactionOf } from './transactions/transactions.ts';

@@ -69,19 +69,32 @@ export class CommittedOffsets {
   }
 
   async store(namespace: string, groupId: string, offsets: readonly OffsetToCommit[], nowMs: number): Promise<void> {
+    const { applied, states } = this.storing(namespace, groupId, offsets, nowMs);
+    await this.log.change(states);
+    applied();
+  }
+
+  /** The same for who makes the states durable together with others, and says so. */
+  storing(
+    namespace: string,
+    groupId: string,
+    offsets: readonly OffsetToCommit[],
+    nowMs: number,
+  ): { readonly states: readonly StateChange[]; readonly applied: () => void } {
     const stored = offsets.map(({ partition, timeMs = nowMs, topic, ...offset }) => {
       const value: StoredOffset = { ...offset, timeMs };
       return { topic, partition, value };
     });
-    await this.log.change(
-      stored.map(({ partition, topic, value }) => ({
-        table: OFFSETS,
-        key: JSON.stringify([namespace, groupId, topic, partition]),
-        value: Buffer.from(JSON.stringify(value)),
-      })),
-    );
-    const entries = this.of(groupKey(namespace, groupId));
-    for (const { value, ...place } of stored) entries.set(placeKey(place), value);
+    const states = stored.map(({ partition, topic, value }) => ({
+      table: OFFSETS,
+      key: JSON.stringify([namespace, groupId, topic, partition]),
+      value: Buffer.from(JSON.stringify(value)),
+    }));
+    const applied = (): void => {
+      const entries = this.of(groupKey(namespace, groupId));
+      for (const { value, ...place } of stored) entries.set(placeKey(place), value);
+    };
+    return { states, applied };
   }
 
   /** Forgets offsets, and with them whatever else is to go in the same step. */

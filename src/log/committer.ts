@@ -372,6 +372,7 @@ export class Committer {
       for (const { batch, owner, partition } of unit.appends) {
         partition.nextOffset = partition.syncedEnd;
         partition.producers.forgetUnsynced();
+        partition.transactions.forgetUnsynced(partition.syncedEnd);
         this.pendingBytes -= batch.length;
         owner?.release();
       }

@@ -102,4 +102,11 @@ export const logErrors = defineErrors({
     exit: 1,
     help: 'Its bytes are what was written, so another program or version wrote them. Start the version that did.',
   },
+  outsideTransaction: {
+    code: 'MR5020',
+    text: 'producer {producerId} has a transaction open and wrote a batch that is not part of it',
+    kafka: 48,
+    exit: 4,
+    help: 'A transactional producer writes in transactions only; this one has a defect.',
+  },
 });

@@ -5,4 +5,5 @@ export { type Append, type BatchOwner, LOG_DEFAULTS, Log, type LogSettings } fro
 export { Partition, Topic } from './partition.ts';
 export type { AppendResult } from './producer-state.ts';
 export type { Extent, Segment, TimedOffset } from './reads.ts';
+export type { AbortedTransaction } from './transactions.ts';
 export type { StateChange, StateTables } from './state-tables.ts';

@@ -28,13 +28,14 @@ import type { Partition, Topic } from './partition.ts';
 import { Places } from './places.ts';
 import { ProducerIds } from './producer-ids.ts';
 import type { AppendResult } from './producer-state.ts';
-import { type Extent, OpenFiles, Reads, type Segment, type TimedOffset } from './reads.ts';
+import { type Extent, OpenFiles, type ReadOptions, Reads, type Segment, type TimedOffset } from './reads.ts';
 import { type Gap, recover } from './recovery.ts';
 import { Replay } from './replay.ts';
 import { Scrubber } from './scrubber.ts';
 import { Reserve } from './space.ts';
 import { type StateChange, StateTables } from './state-tables.ts';
 import { META, Topics } from './topics.ts';
+import { endingOf, markerBatch, openIn, openRow, TransactionRows } from './transactions.ts';
 
 export interface LogSettings {
   readonly directory: string;
@@ -98,6 +99,7 @@ export class Log {
   onFatal: (error: MillraceError) => void = () => undefined;
   private readonly io: Io;
   private readonly topicMap: Topics;
+  private readonly transactionRows: TransactionRows;
   private readonly openFiles: OpenFiles;
   private readonly cache: IndexCache;
   private readonly places: Places;
@@ -116,6 +118,7 @@ export class Log {
     this.io = io;
     this.settings = settings;
     this.topicMap = new Topics(this.states, io.random, states => this.change(states));
+    this.transactionRows = new TransactionRows(this.states, this.topicMap.partitions, states => this.change(states));
     this.openFiles = new OpenFiles(io.files);
     this.cache = new IndexCache(settings.indexBytesMax, path => this.openFiles.get(path));
     this.places = new Places(this.cache);
@@ -184,6 +187,7 @@ export class Log {
 
   async deleteTopic(topic: Topic): Promise<void> {
     await this.topicMap.delete(topic);
+    await this.transactionRows.forget(topic.partitions);
     this.housekeeping.dropDeadFiles();
   }
 
@@ -247,6 +251,36 @@ export class Log {
     });
   }
 
+  /**
+   * Ends the producer's transaction: a marker in each of the partitions in which it is open, and state changes, all
+   * durable together or not at all. Batches of the transaction that are on their way come before the markers.
+   */
+  endTransaction(
+    producer: { readonly producerId: number; readonly producerEpoch: number },
+    partitions: readonly Partition[],
+    isCommit: boolean,
+    states: readonly StateChange[],
+  ): Promise<void> {
+    const open = openIn(producer, partitions);
+    const refusal = this.refusalFor(open.length === 0);
+    if (refusal) return Promise.reject(refusal);
+    const ending = endingOf(producer, open, isCommit, partition => {
+      const batch = markerBatch(producer, isCommit, this.io.clock.now());
+      return this.place({ partition, batch });
+    });
+    return new Promise((resolve, reject) => {
+      this.committer.add({
+        appends: ending.appends,
+        states: [...states, ...ending.rows],
+        applied: () => {
+          ending.applied();
+          resolve();
+        },
+        failed: reject,
+      });
+    });
+  }
+
   get isBusy(): boolean {
     return this.committer.pendingBytes >= this.settings.pendingBytesMax;
   }
@@ -262,15 +296,16 @@ export class Log {
 
   /**
    * Where the batches from the one that contains `offset` on lie, up to `bytesMax`; the first batch always, however
-   * large. Empty at the synced end. The caller has checked that the offset is in range.
+   * large, without those that begin at or behind `end`. Empty at the synced end. The caller has checked that the offset is
+   * in range.
    */
-  locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
-    return this.damage.telling(() => this.reads.locate(partition, offset, bytesMax));
+  locate(partition: Partition, offset: number, bytesMax: number, end?: number): Extent[] {
+    return this.damage.telling(() => this.reads.locate(partition, offset, bytesMax, end));
   }
 
   /** Batches as `locate` finds them, read from the files and checked against the index. */
-  read(partition: Partition, offset: number, bytesMax: number, room?: (bytes: number) => Uint8Array): Uint8Array[] {
-    return this.damage.telling(() => this.reads.read(partition, offset, bytesMax, room));
+  read(partition: Partition, offset: number, bytesMax: number, options?: ReadOptions): Uint8Array[] {
+    return this.damage.telling(() => this.reads.read(partition, offset, bytesMax, options));
   }
 
   /** First record at or behind the time: its offset and timestamp; undefined when all are older. */
@@ -294,8 +329,9 @@ export class Log {
   }
 
   /** Deletes what retention no longer keeps (`retention.ms`, `retention.bytes` of the topic's configs). */
-  applyRetention(): Promise<void> {
-    return this.housekeeping.applyRetention();
+  async applyRetention(): Promise<void> {
+    await this.housekeeping.applyRetention();
+    await this.transactionRows.forgetOld();
   }
 
   /** Settles what is pending, seals the active file and closes all files. */
@@ -330,9 +366,18 @@ export class Log {
         return Promise.reject(error as MillraceError);
       }
     }
+    const isOpen = producerId >= 0 && partition.transactions.openSince(producerId) !== undefined;
+    if (isOpen && !header.isTransactional) {
+      owner?.release();
+      return Promise.reject(logErrors.outsideTransaction({ producerId }));
+    }
     const part = this.place(append, header);
     const { baseOffset, time } = part;
-    const states = append.statesAt?.(baseOffset) ?? NO_STATES;
+    let states = append.statesAt?.(baseOffset) ?? NO_STATES;
+    if (header.isTransactional && !isOpen) {
+      partition.transactions.begin(producerId, baseOffset);
+      states = [...states, openRow(partition, producerId, baseOffset)];
+    }
     const result = { baseOffset, logAppendTimeMs: appendTimeMs };
     const done = new Promise<AppendResult>((resolve, reject) => {
       this.committer.add({ appends: [part], states, applied: () => resolve(result), failed: reject });
@@ -391,7 +436,9 @@ export class Log {
       ...{ places: this.places, cache: this.cache, openFiles: this.openFiles, committer: this.committer },
       ...{ background: this.background, damage: this.damage },
     });
+    const orphans = this.transactionRows.restore();
     await this.loadClusterId();
+    if (orphans.length > 0) await this.change(orphans);
     this.background.every(this.settings.retentionCheckMs, () => this.retentionPass());
     this.scrubber.start(this.background);
   }

@@ -1,7 +1,7 @@
 /**
  * One partition: its offsets and its producers. Where its batches lie is known by file (places.ts).
  *
- *   startOffset ≤ … ≤ syncedEnd ≤ nextOffset
+ *   startOffset ≤ … ≤ lastStableOffset ≤ syncedEnd ≤ nextOffset
  *
  * Invariants
  * I1 offsets at or beyond `syncedEnd` are reserved or being written: nobody reads them.
@@ -10,6 +10,7 @@
  */
 import type { History } from './file-index.ts';
 import { ProducerStates } from './producer-state.ts';
+import { PartitionTransactions } from './transactions.ts';
 
 export interface TopicName {
   readonly namespace: string;
@@ -31,12 +32,18 @@ export class Partition {
   /** Zero while the log never takes acknowledged records back; a repair that does so would raise it. */
   readonly leaderEpoch = 0;
   producers: ProducerStates = new ProducerStates();
+  readonly transactions = new PartitionTransactions();
   private waiters: { readonly offset: number; readonly wake: () => void }[] = [];
 
   constructor(id: number, topic: Topic, index: number) {
     this.id = id;
     this.topic = topic;
     this.index = index;
+  }
+
+  /** First offset of which is not decided whether it counts; the synced end when no transaction is open. */
+  get lastStableOffset(): number {
+    return Math.min(this.syncedEnd, this.transactions.firstOpenOffset);
   }
 
   /** What is synced. */

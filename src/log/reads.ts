@@ -25,6 +25,13 @@ export interface Extent {
   readonly lastOffset: number;
 }
 
+export interface ReadOptions {
+  /** What begins at or behind this offset is left out: the last stable offset, say. */
+  readonly end?: number | undefined;
+  /** Memory of the caller's, of exactly so many bytes. New one without. */
+  readonly room?: ((bytes: number) => Uint8Array) | undefined;
+}
+
 export interface TimedOffset {
   readonly offset: number;
   readonly timestamp: number;
@@ -81,7 +88,8 @@ export class Reads {
     this.places = places;
   }
 
-  locate(partition: Partition, offset: number, bytesMax: number): Extent[] {
+  /** What begins at or behind `end` is left out. */
+  locate(partition: Partition, offset: number, bytesMax: number, end = Number.POSITIVE_INFINITY): Extent[] {
     const { places } = this;
     const extents: Extent[] = [];
     let left = bytesMax;
@@ -93,6 +101,7 @@ export class Reads {
       let extent: { -readonly [K in keyof Extent]: Extent[K] } | undefined;
       for (let entry = entries.find(next); entry < entries.count && left > 0; entry++) {
         const length = entries.length(entry);
+        if (entries.baseOffset(entry) >= end) return extents;
         if (length > left && extents.length > 0) return extents;
         left -= length;
         const position = entries.position(entry);
@@ -111,14 +120,13 @@ export class Reads {
     return extents;
   }
 
-  /** Into memory of the caller's, of exactly so many bytes, or into new one. */
   read(
     partition: Partition,
     offset: number,
     bytesMax: number,
-    room: (bytes: number) => Uint8Array = bytes => Buffer.allocUnsafeSlow(bytes),
+    { end, room = bytes => Buffer.allocUnsafeSlow(bytes) }: ReadOptions = {},
   ): Uint8Array[] {
-    return this.locate(partition, offset, bytesMax).map(extent => {
+    return this.locate(partition, offset, bytesMax, end).map(extent => {
       const bytes = room(extent.length);
       const got = this.open.get(extent.path).read(bytes, 0, extent.length, extent.position);
       this.expectBatches(partition, extent, bytes.subarray(0, got));

@@ -28,6 +28,8 @@ export interface LogPosition {
   readonly offset: number;
   /** Which topic of that name is meant, where it is known. */
   readonly topicId?: string | undefined;
+  /** Records of open and aborted transactions are seen, too. */
+  readonly readsUncommitted?: boolean | undefined;
 }
 
 export interface LogLocation {
@@ -37,8 +39,10 @@ export interface LogLocation {
   /** There is no such partition any more. */
   readonly isGone?: boolean;
   readonly startOffset: number;
-  /** Synced end: the next offset that will be written. */
+  /** Behind what may be read: the synced end, or the last stable offset for who reads committed records only. */
   readonly endOffset: number;
+  /** Transactions with anything in the extents that are not to be seen; absent for who reads everything. */
+  readonly aborted?: readonly { readonly producerId: number; readonly firstOffset: number }[];
 }
 
 /** The embedded log, as pipelines see it. Topics are those of the pipeline's namespace. */

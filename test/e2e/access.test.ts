@@ -137,6 +137,8 @@ function question<Q, QI, S, SI>(
 const T = 'TOPIC_AUTHORIZATION_FAILED';
 const G = 'GROUP_AUTHORIZATION_FAILED';
 const C = 'CLUSTER_AUTHORIZATION_FAILED';
+const I = 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED';
+const ofSecret = { transactionalId: 'secret', producerId: 1, producerEpoch: 0 };
 const member = { groupId: 'secret', memberId: 'm', groupInstanceId: null, generationId: 1 };
 const protocols = [{ name: 'range', metadata: new Uint8Array(0) }];
 const QUESTIONS: readonly Question[] = [
@@ -296,10 +298,62 @@ const QUESTIONS: readonly Question[] = [
     { deletions: [{ name: 'x', mechanism: 1 }], upsertions: [] },
     answer => answer.results[0]!.errorCode,
   ),
+  question(
+    apis.initProducerId,
+    4,
+    I,
+    { transactionalId: 'secret', transactionTimeoutMs: 1_000 },
+    answer => answer.errorCode,
+  ),
+  question(
+    apis.addPartitionsToTxn,
+    3,
+    I,
+    {
+      v3AndBelowTransactionalId: 'secret',
+      v3AndBelowProducerId: 1,
+      v3AndBelowProducerEpoch: 0,
+      v3AndBelowTopics: [{ name: 'secret', partitions: [0] }],
+    },
+    answer => answer.resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode,
+  ),
+  question(
+    apis.addPartitionsToTxn,
+    5,
+    C,
+    { transactions: [{ transactionalId: 'secret', producerId: 1, producerEpoch: 0, verifyOnly: true, topics: [] }] },
+    answer => answer.errorCode,
+  ),
+  question(apis.addOffsetsToTxn, 3, I, { ...ofSecret, groupId: 'secret' }, answer => answer.errorCode),
+  question(apis.endTxn, 3, I, { ...ofSecret, committed: true }, answer => answer.errorCode),
+  question(
+    apis.txnOffsetCommit,
+    3,
+    I,
+    {
+      ...{ ...ofSecret, groupId: 'secret', generationId: -1, memberId: '', groupInstanceId: null },
+      topics: [{ name: 'secret', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }] }],
+    },
+    answer => answer.topics[0]!.partitions[0]!.errorCode,
+  ),
+  question(
+    apis.describeProducers,
+    0,
+    T,
+    { topics: [{ name: 'secret', partitionIndexes: [0] }] },
+    answer => answer.topics[0]!.partitions[0]!.errorCode,
+  ),
+  question(
+    apis.describeTransactions,
+    0,
+    I,
+    { transactionalIds: ['secret'] },
+    answer => answer.transactionStates[0]!.errorCode,
+  ),
 ];
 
 /** APIs that answer everybody: who they are for proves itself with them, or they show only what one may see. */
-const OPEN: ReadonlySet<number> = new Set([16, 17, 18, 36, 60]);
+const OPEN: ReadonlySet<number> = new Set([16, 17, 18, 36, 60, 66]);
 
 test('every API asks: a stranger gets the code of its kind, a super user gets through', async t => {
   const asked = new Set([...QUESTIONS.map(({ key }) => key), ...OPEN]);

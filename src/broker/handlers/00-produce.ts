@@ -9,11 +9,14 @@
  *   acks=1 and acks=all answer after the sync; acks=0 has no answer, and an error closes the connection; other acks are 21.
  *   A repeated batch of an idempotent producer answers with the first offsets. A full disk is 56. One partition's error
  *   does not keep the others from being written.
- * Not done: transactions (48).
+ *   A transactional batch is taken when the partition is part of its producer's open transaction; from 12 on the batch itself
+ *   makes it so, in its own frame. Outside it is 48, or 120 from 11 on, and so is a plain batch under a transactional id;
+ *   a fenced producer is 47, one whose transaction is just ending 51, below 12 19, which clients try again.
+ * Not done: nothing.
  * Versions differ: append time from 2; 87 is 2 below 3; 56 is 6 below 4; zstd from 7; error texts from 8; topic ids from 13.
  */
 import { messageOf } from '../../base/index.ts';
-import type { AppendResult, Partition, Topic } from '../../log/index.ts';
+import type { AppendResult, Partition, StateChange, Topic } from '../../log/index.ts';
 import {
   apis,
   errorCode,
@@ -58,6 +61,7 @@ type Part = { readonly index: number; readonly label: string } & (
       readonly batches: readonly Uint8Array[];
       /** How the values are meant, where that is asked. */
       readonly format: ParseFormat | undefined;
+      readonly transactionalId: string | null;
     }
 );
 
@@ -68,6 +72,10 @@ interface TopicParts {
 }
 
 const ACKS = [-1, 0, 1];
+/** First Produce whose clients abort on 120. */
+const PRODUCE_OF_ABORTABLE = 11;
+/** First Produce that makes its partitions part of the transaction. */
+const PRODUCE_THAT_ADDS = 12;
 const NO_RECORDS = new Uint8Array(0);
 /** What converting and appending may fail with. */
 const WRITE_ERRORS: readonly ErrorName[] = [
@@ -79,6 +87,7 @@ const WRITE_ERRORS: readonly ErrorName[] = [
   'UNSUPPORTED_FOR_MESSAGE_FORMAT',
   'UNKNOWN_TOPIC_OR_PARTITION',
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'INVALID_TXN_STATE',
   'INVALID_PRODUCER_EPOCH',
   'KAFKA_STORAGE_ERROR',
 ];
@@ -135,7 +144,9 @@ function partOf(
     return { index, label, refusal: [error, 'there is no such topic or partition'] };
   }
   const refusal = refusalOf(context, request, topic, records);
-  return refusal ? { index, label, refusal } : { index, label, partition, batches: [records], format };
+  return refusal
+    ? { index, label, refusal }
+    : { index, label, partition, batches: [records], format, transactionalId: request.transactionalId };
 }
 
 function refusalOf(
@@ -161,8 +172,12 @@ function batchRefusal(
   const header = new BatchHeader(records);
   if (header.codec === CODEC.zstd && context.version < 7)
     return ['UNSUPPORTED_COMPRESSION_TYPE', 'zstd needs Produce 7'];
-  if (header.isTransactional || request.transactionalId !== null) {
-    return ['INVALID_TXN_STATE', 'transactions are not implemented in this version'];
+  const { transactionalId } = request;
+  if (header.isTransactional !== (transactionalId !== null))
+    return ['INVALID_TXN_STATE', 'transactional batches and a transactional id come together'];
+  if (transactionalId !== null && !context.may('WRITE', 'TRANSACTIONAL_ID', transactionalId, false)) {
+    const reason = `${principalText(context.identity)} may not use ${transactionalId}`;
+    return ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', reason];
   }
   return timeRefusal(topic, header, context.io.clock.now());
 }
@@ -221,10 +236,14 @@ function start(
 
 async function append(context: RequestContext, part: Part): Promise<PartitionAnswer> {
   if (part.refusal) return refuse(context, part, ...part.refusal);
-  const { batches, index, partition } = part;
+  const { batches, index, partition, transactionalId } = part;
+  const adding = transactionalId === null ? [] : addingToTransaction(context, partition, transactionalId, batches[0]!);
+  if (typeof adding === 'string') {
+    return refuse(context, part, adding, `no open transaction of ${transactionalId} has it, or its producer is fenced`);
+  }
   const appendTimeMs = appendTimeOf(partition.topic, context.io.clock.now());
   try {
-    const result = await appendBatches(context, part, appendTimeMs);
+    const result = await appendBatches(context, part, appendTimeMs, adding);
     for (const batch of batches) context.counters.producedBytes += batch.length;
     context.counters.producedBatches += batches.length;
     return {
@@ -245,6 +264,7 @@ async function appendBatches(
   context: RequestContext,
   { batches, format, partition }: Exclude<Part, { refusal: Refusal }>,
   appendTimeMs: number,
+  adding: readonly StateChange[],
 ): Promise<AppendResult> {
   const { frame, log, parseFormats, version } = context;
   const marks = format && parseFormats.changesFor(partition, format);
@@ -258,10 +278,39 @@ async function appendBatches(
       return results[0]!;
     }
     frame?.hold();
-    return await log.append(partition, batches[0]!, frame, appendTimeMs, marks?.at);
+    const statesAt = adding.length === 0 ? marks?.at : (offset: number) => [...adding, ...(marks?.at(offset) ?? [])];
+    return await log.append(partition, batches[0]!, frame, appendTimeMs, statesAt);
   } catch (error) {
     marks?.failed();
     throw error;
+  }
+}
+
+/** What the batch brings with it as the first of its transaction in the partition, or what it is refused with. */
+function addingToTransaction(
+  { coordination, namespace, version }: RequestContext,
+  { index, topic }: Partition,
+  id: string,
+  batch: Uint8Array,
+): readonly StateChange[] | ErrorName {
+  const { transactions } = coordination;
+  const { producerEpoch, producerId } = new BatchHeader(batch);
+  const of = { namespace, id, producerEpoch, producerId };
+  const isImplicit = version >= PRODUCE_THAT_ADDS;
+  const found = isImplicit
+    ? transactions.addingByBatch(of, topic.name, index)
+    : transactions.verify(of, topic.name, index);
+  switch (found) {
+    case 'NONE':
+      return [];
+    case 'PRODUCER_FENCED':
+      return 'INVALID_PRODUCER_EPOCH';
+    case 'INVALID_TXN_STATE':
+      return version >= PRODUCE_OF_ABORTABLE ? 'TRANSACTION_ABORTABLE' : found;
+    case 'CONCURRENT_TRANSACTIONS':
+      return isImplicit ? found : 'NOT_ENOUGH_REPLICAS';
+    default:
+      return found;
   }
 }
 

@@ -6,11 +6,13 @@
  *   partition that has data is returned whatever its size; then `max_bytes` and each partition's limit hold, and at most 4
  *   MiB are read in one go unless `min_bytes` asks for more. What a limit kept back stands first in the client's next
  *   request, in whatever order it names its partitions. Waits for `min_bytes` up to `max_wait` (30 s at most), woken by
- *   appends and by the deletion of a topic. Only synced records are visible; high watermark and last stable offset are the
- *   synced end. The offset at the end gives no records and no error, beyond it 1. A stored batch that is damaged is 2.
+ *   appends and by the deletion of a topic. Only synced records are visible; the high watermark is the
+ *   synced end. With read_committed (4+) nothing at or behind the last stable offset is given, and with the records come the
+ *   aborted transactions that have anything in them, for the client to leave out. The offset at the end gives no records and no error, beyond it 1. A stored batch that is damaged is 2.
  *   Below 10, what a client gets ends in front of a zstd batch, and is 76 where one comes first.
  * Not done: fetch sessions: a new one is answered with session 0, which means "none" to a client, and one of another broker
- *   is 70; read_committed ranges; rack-aware reading.
+ *   is 70;
+ *   rack-aware reading.
  * Versions differ: message sets of format 0 in 0 and 1, of format 1 in 2 and 3, without control batches and headers; they
  *   may begin behind the beginning of the batch that they come from. 56 is 6 below 6; leader epochs (74, 75) from 9; topic
  *   ids from 13.
@@ -24,11 +26,13 @@ import {
   type FetchRequest,
   type FetchRequestTopicsPartitions,
 } from '../../wire/index.ts';
+import { BatchHeader } from '../../wire/records/index.ts';
 import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicName } from '../handler.ts';
 import { FETCH_OF_FORMAT_2, FETCH_OF_ZSTD, sizeOf, takeable, toMessages } from '../record-formats.ts';
 
+const READ_COMMITTED = 1;
 const WAIT_MAX_MS = 30_000;
 /** Read in one go: about 2 ms of the thread. */
 const STRETCH_BYTES = 4 * 1024 * 1024;
@@ -48,7 +52,7 @@ interface PartitionAnswer {
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
-  readonly abortedTransactions: null;
+  readonly abortedTransactions: readonly { readonly producerId: number; readonly firstOffset: number }[] | null;
   readonly records: readonly Uint8Array[];
 }
 
@@ -179,7 +183,8 @@ class Fetch {
         if (!partition || limit === 0) return { part, error, records: NO_RECORDS };
         if (pieces) return { part, error, records: pieces };
         try {
-          return { part, error, records: context.log.read(partition, wish.fetchOffset, limit, context.lend) };
+          const read = { end: this.endOf(partition), room: context.lend };
+          return { part, error, records: context.log.read(partition, wish.fetchOffset, limit, read) };
         } catch (failure) {
           return { part, error: this.unreadable(partition, failure), records: NO_RECORDS };
         }
@@ -230,9 +235,9 @@ class Fetch {
         partitionIndex: wish.partition,
         errorCode: errorCode(isUnknown ? 'NOT_LEADER_OR_FOLLOWER' : error),
         highWatermark: partition?.syncedEnd ?? -1,
-        lastStableOffset: partition?.syncedEnd ?? -1,
+        lastStableOffset: partition?.lastStableOffset ?? -1,
         logStartOffset: partition?.startOffset ?? -1,
-        abortedTransactions: null,
+        abortedTransactions: this.isCommittedOnly ? aborted(partition, wish.fetchOffset, records) : null,
         records,
       });
     }
@@ -250,7 +255,7 @@ class Fetch {
       let { error, partition } = this.find(wish);
       let limit = 0;
       let pieces: Part['pieces'];
-      if (error === 'NONE' && partition && wish.fetchOffset < partition.syncedEnd) {
+      if (error === 'NONE' && partition && wish.fetchOffset < this.endOf(partition)) {
         const most = Math.min(left, wish.partitionMaxBytes);
         const isFirst = bytes === 0;
         const supply = isFirst || most > 0 ? this.supplyOf(partition, wish, Math.max(most, 1)) : undefined;
@@ -267,6 +272,15 @@ class Fetch {
       parts.push({ wish, partition, error, limit, pieces });
     }
     return { bytes, hasError, parts, keptBack };
+  }
+
+  private get isCommittedOnly(): boolean {
+    return this.request.isolationLevel === READ_COMMITTED && this.context.version >= FETCH_OF_FORMAT_2;
+  }
+
+  /** Behind what the client may see. */
+  private endOf(partition: Partition): number {
+    return this.isCommittedOnly ? partition.lastStableOffset : partition.syncedEnd;
   }
 
   private find(wish: Wish): { partition: Partition | undefined; error: ErrorName } {
@@ -291,7 +305,7 @@ class Fetch {
     const { context } = this;
     try {
       if (context.version < FETCH_OF_ZSTD) return this.takeableOf(partition, wish, bytesMax);
-      const extents = context.log.locate(partition, wish.fetchOffset, bytesMax);
+      const extents = context.log.locate(partition, wish.fetchOffset, bytesMax, this.endOf(partition));
       return { error: 'NONE', bytes: extents.reduce((sum, { length }) => sum + length, 0) };
     } catch (failure) {
       return { error: this.unreadable(partition, failure), bytes: 0 };
@@ -303,7 +317,10 @@ class Fetch {
     const { context } = this;
     const { version } = context;
     for (let next = wish.fetchOffset; ; ) {
-      const { bytes, endsAtZstd, nextOffset, pieces } = takeable(context.log.read(partition, next, bytesMax), version);
+      const { bytes, endsAtZstd, nextOffset, pieces } = takeable(
+        context.log.read(partition, next, bytesMax, { end: this.endOf(partition) }),
+        version,
+      );
       if (bytes > 0) return { error: 'NONE', bytes, pieces };
       if (endsAtZstd) {
         const { index, topic } = partition;
@@ -324,6 +341,27 @@ class Fetch {
     );
     return name;
   }
+}
+
+/** Aborted transactions that have anything in the records. */
+function aborted(
+  partition: Partition | undefined,
+  offset: number,
+  records: readonly Uint8Array[],
+): readonly { readonly producerId: number; readonly firstOffset: number }[] {
+  const found = partition && records.length > 0 ? partition.transactions.abortedIn(offset, partition.syncedEnd) : [];
+  if (found.length === 0) return [];
+  const end = endOfBatches(records);
+  return found.filter(({ firstOffset }) => firstOffset < end);
+}
+
+/** Offset behind the last batch. */
+function endOfBatches(records: readonly Uint8Array[]): number {
+  const last = records.at(-1)!;
+  const header = new BatchHeader(last);
+  let at = header.sizeBytes;
+  while (at < last.length) at += header.at(at).sizeBytes;
+  return header.lastOffset + 1;
 }
 
 function keyOf({ partition, topic }: Wish): string {

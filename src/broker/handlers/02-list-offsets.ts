@@ -5,7 +5,8 @@
  * Behaviour: -1 latest (the synced end), -2 earliest, -3 the record with the newest timestamp, -4 earliest local (the
  *   same as earliest here), a time: the first record at or behind it; offset -1 when there is none. -5 (last tiered) and
  *   -6 (earliest pending upload) find nothing: there is no second tier.
- * Not done: read_committed differs in nothing while there are no transactions.
+ *   With read_committed (2+) the end is the last stable offset, and what lies behind it is not found.
+ * Not done: nothing.
  * Versions differ: 0 gives up to as many offsets as asked for, newest first: the end, and where the partition begins in each
  *   file of the log, which are its segments. For a time it gives those of segments that hold nothing newer; what has no
  *   time counts by its arrival. -3 from 7, -4 from 8, -5 from 9, -6 from 11; 35 when asked below, and for any other
@@ -16,6 +17,7 @@ import { apis, errorCode, type ErrorName, type ListOffsetsResponseTopicsPartitio
 import { nameOf } from '../answers.ts';
 import { defineHandler, type RequestContext, topicFor, topicName } from '../handler.ts';
 
+const READ_COMMITTED = 1;
 const LATEST = -1;
 const EARLIEST = -2;
 const NEWEST = -3;
@@ -51,7 +53,11 @@ export default defineHandler({
           if (!partition || error !== 'NONE') return base;
           if (context.version === 0)
             return { ...base, oldStyleOffsets: oldStyle(context, partition, timestamp, maxNumOffsets) };
-          return { ...base, leaderEpoch: partition.leaderEpoch, ...find(context, partition, timestamp) };
+          return {
+            ...base,
+            leaderEpoch: partition.leaderEpoch,
+            ...find(context, partition, timestamp, endFor(partition, request.isolationLevel)),
+          };
         }),
       })),
     };
@@ -73,10 +79,14 @@ function refusalOf(
 
 type Found = Partial<Pick<ListOffsetsResponseTopicsPartitionsInput, 'errorCode' | 'offset' | 'timestamp'>>;
 
-function find(context: RequestContext, partition: Partition, timestamp: number): Found {
+function endFor({ lastStableOffset, syncedEnd }: Partition, isolationLevel: number): number {
+  return isolationLevel === READ_COMMITTED ? lastStableOffset : syncedEnd;
+}
+
+function find(context: RequestContext, partition: Partition, timestamp: number, end: number): Found {
   switch (timestamp) {
     case LATEST:
-      return { offset: partition.syncedEnd };
+      return { offset: end };
     case EARLIEST:
     case EARLIEST_LOCAL:
       return { offset: partition.startOffset };
@@ -86,7 +96,8 @@ function find(context: RequestContext, partition: Partition, timestamp: number):
     default:
       try {
         const { log } = context;
-        return (timestamp === NEWEST ? log.maxTimestamp(partition) : log.offsetForTime(partition, timestamp)) ?? {};
+        const found = timestamp === NEWEST ? log.maxTimestamp(partition) : log.offsetForTime(partition, timestamp);
+        return found && found.offset < end ? found : {};
       } catch (error) {
         return { errorCode: errorCode(nameOf(context, error, [])) };
       }

@@ -3,8 +3,9 @@
  *
  * Versions: 0 to 10.
  * Behaviour: an unknown group, or a partition without a commit, is offset -1 without an error. Null topics mean everything
- *   that the group has committed.
- * Not done: `requireStable` (7+) asks for what is always so without transactions.
+ *   that the group has committed. With `requireStable` (7+) an offset that an open transaction commits anew is 88: the client
+ *   comes again when it is decided.
+ * Not done: nothing.
  * Versions differ: an unknown partition is 3 in 0; null topics from 2, several groups from 8, from 9 on
  *   a member of a consumer group is refused with 25 when it is none and 113 in another epoch; topic ids from 10, where an
  *   unknown one is 100: the client must not take it for a partition without a commit.
@@ -41,6 +42,7 @@ export default defineHandler({
   min: 0,
   max: 10,
   handle(context, request) {
+    const isStable = request.requireStable;
     if (context.version >= 8) {
       const groups = distinct(request.groups, ({ groupId }) => groupId).map(
         ({ groupId, memberEpoch, memberId, topics }) => {
@@ -48,7 +50,11 @@ export default defineHandler({
           const group = context.coordination.find(context.namespace, groupId);
           const error = group?.type === 'consumer' ? group.fetchError(memberId, memberEpoch) : 'NONE';
           if (error !== 'NONE') return { groupId, topics: [], errorCode: errorCode(error) };
-          return { groupId, topics: topics === null ? everything(context, groupId) : wanted(context, groupId, topics) };
+          return {
+            groupId,
+            topics:
+              topics === null ? everything(context, groupId, isStable) : wanted(context, groupId, topics, isStable),
+          };
         },
       );
       return { groups };
@@ -56,12 +62,13 @@ export default defineHandler({
     const { groupId, topics } = request;
     if (!context.may('DESCRIBE', 'GROUP', groupId))
       return { topics: refused(context, topics ?? []), errorCode: DENIED };
-    if (topics === null) return { topics: everything(context, groupId) };
+    if (topics === null) return { topics: everything(context, groupId, isStable) };
     return {
       topics: wanted(
         context,
         groupId,
         topics.map(topic => ({ ...topic, topicId: ZERO_UUID })),
+        isStable,
       ),
     };
   },
@@ -80,7 +87,7 @@ function refused(
   }));
 }
 
-function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[]): TopicAnswer[] {
+function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[], isStable: boolean): TopicAnswer[] {
   const { coordination, namespace, version } = context;
   const isById = version >= 10;
   return wishes.map(({ name, partitionIndexes, topicId }) => {
@@ -90,18 +97,23 @@ function wanted(context: RequestContext, groupId: string, wishes: readonly Wish[
       if ((topic || !isById) && !mayDescribe) return answer(index, undefined, 'TOPIC_AUTHORIZATION_FAILED');
       if (isById && !topic) return answer(index, undefined, 'UNKNOWN_TOPIC_ID');
       if (version === 0 && !topic?.partitions[index]) return answer(index, undefined, 'UNKNOWN_TOPIC_OR_PARTITION');
-      return answer(index, coordination.committed(namespace, groupId, topic?.name ?? topicName(context, name), index));
+      const known = topic?.name ?? topicName(context, name);
+      if (isStable && coordination.transactions.isPending(namespace, groupId, known, index))
+        return answer(index, undefined, 'UNSTABLE_OFFSET_COMMIT');
+      return answer(index, coordination.committed(namespace, groupId, known, index));
     });
     return { name, topicId, partitions };
   });
 }
 
-function everything(context: RequestContext, groupId: string): TopicAnswer[] {
+function everything(context: RequestContext, groupId: string, isStable: boolean): TopicAnswer[] {
+  const { coordination, namespace } = context;
   const byTopic = new Map<string, PartitionAnswer[]>();
-  for (const { offset, partition, topic } of context.coordination.allCommitted(context.namespace, groupId)) {
+  for (const { offset, partition, topic } of coordination.allCommitted(namespace, groupId)) {
     if (!context.may('DESCRIBE', 'TOPIC', topic, false)) continue;
     const partitions = byTopic.get(topic) ?? [];
-    partitions.push(answer(partition, offset));
+    const isUnstable = isStable && coordination.transactions.isPending(namespace, groupId, topic, partition);
+    partitions.push(isUnstable ? answer(partition, undefined, 'UNSTABLE_OFFSET_COMMIT') : answer(partition, offset));
     byTopic.set(topic, partitions);
   }
   return [...byTopic].map(([name, partitions]) => ({

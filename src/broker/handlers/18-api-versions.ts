@@ -12,8 +12,14 @@ import { defineHandler } from '../handler.ts';
 
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
-/** By Kafka's names. `group.version` 1: the server's group protocol (KIP-848). */
-const FEATURES: readonly { readonly name: string; readonly level: number }[] = [{ name: 'group.version', level: 1 }];
+/**
+ * By Kafka's names. `group.version` 1: the server's group protocol (KIP-848). `transaction.version` 2: an epoch for each
+ * transaction, batches that add their partition (KIP-890).
+ */
+const FEATURES: readonly { readonly name: string; readonly level: number }[] = [
+  { name: 'group.version', level: 1 },
+  { name: 'transaction.version', level: 2 },
+];
 /** Clients take features for known from epoch 0 on. */
 const FEATURES_EPOCH = 0;
 

@@ -81,7 +81,7 @@ export function readRecordData(
 }
 
 /** Which batches are not for the reader: control batches always, those of aborted transactions where they are listed. */
-class AbortedProducers {
+export class AbortedProducers {
   private readonly coming: AbortedTransaction[];
   private readonly active = new Set<number>();
 

@@ -25,6 +25,8 @@ export interface ReadBatch {
   readonly topicId?: string | undefined;
   readonly partition: number;
   readonly batch: Uint8Array;
+  /** A marker of a transaction, or of one that was aborted: it moves the position and gives nothing. */
+  readonly isHidden?: boolean;
   /** Records before this were not asked for. */
   readonly fromOffset: number;
   /** Holds the memory of `batch` once, for whoever takes it. */
@@ -141,6 +143,7 @@ export function takeRecords(read: ReadBatch, limits: TakeLimits, credit: (bytes:
   const { batch, fromOffset, owner } = read;
   const { endMs, max } = limits;
   const header = new BatchHeader(batch);
+  if (read.isHidden) return nothingOf(read, header);
   const mayEnd = endMs !== undefined && header.maxTimestamp >= endMs;
   const cursor = new RecordCursor().open(batch);
   const spans: number[] = [];
@@ -179,6 +182,12 @@ export function sliceOf(chunks: ChunkBatch, from: number, to: number): ChunkBatc
 }
 
 /** A whole batch as one chunk, for the dead letters: its records cannot be read. */
+/** None of its records; the position behind them. */
+export function nothingOf(read: ReadBatch, { baseOffset, lastOffset }: BatchHeader): Taken {
+  const chunks = unreadable(read, baseOffset).select(new Uint32Array(0));
+  return { chunks, offsets: new Float64Array(0), next: lastOffset + 1, isOver: false };
+}
+
 export function unreadable(read: ReadBatch, baseOffset: number): ChunkBatch {
   const { batch, owner, partition, topic } = read;
   const origins: Origins = {

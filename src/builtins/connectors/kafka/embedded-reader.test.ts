@@ -35,6 +35,7 @@ function readerOf(disk: SimDisk, length: number): EmbeddedReader {
     group: 'g',
     start: { kind: 'beginning' },
     reset: 'earliest',
+    readsCommitted: true,
   });
 }
 

@@ -8,6 +8,7 @@
  *    skips nothing.
  */
 import { type Arena, type Io, systemCode } from '../../../base/index.ts';
+import { AbortedProducers } from '../../../client/index.ts';
 import type {
   EmbeddedLog,
   LogExtent,
@@ -38,6 +39,7 @@ interface LocalPartition {
   offset: number;
   end: number;
   topicId: string | undefined;
+  readonly readsUncommitted: boolean;
 }
 
 export class EmbeddedReader implements TopicReader {
@@ -138,7 +140,8 @@ export class EmbeddedReader implements TopicReader {
 
   private async add(topic: string, partition: number, committed: number | undefined): Promise<LocalPartition> {
     this.known.add(partitionKey(topic, partition));
-    const [location] = await this.log.locate([{ topic, partition, offset: 0 }], 0, 0);
+    const readsUncommitted = !this.settings.readsCommitted;
+    const [location] = await this.log.locate([{ topic, partition, offset: 0, readsUncommitted }], 0, 0);
     const { endOffset, startOffset, topicId } = location!;
     const last = this.saved.get(partitionKey(topic, partition));
     const isSame = last?.topicId === undefined || last.topicId === topicId;
@@ -156,7 +159,7 @@ export class EmbeddedReader implements TopicReader {
       },
     );
     this.tell(topic, partition, beginning);
-    return { topic, partition, offset: beginning.offset, end: endOffset, topicId };
+    return { topic, partition, offset: beginning.offset, end: endOffset, topicId, readsUncommitted };
   }
 
   /** False: there is nothing to read at the position. */
@@ -193,8 +196,9 @@ export class EmbeddedReader implements TopicReader {
   }
 
   /** Appends the batches of the extents to `batches`; gives the bytes read. */
-  private read(entry: LocalPartition, { extents }: LogLocation, batches: ReadBatch[]): number {
+  private read(entry: LocalPartition, { aborted = [], extents }: LogLocation, batches: ReadBatch[]): number {
     let bytesRead = 0;
+    const hidden = new AbortedProducers(aborted);
     for (const extent of extents) {
       const { length } = extent;
       let bytes: Uint8Array;
@@ -211,6 +215,7 @@ export class EmbeddedReader implements TopicReader {
       const header = new BatchHeader(bytes);
       for (let at = 0; at < bytes.length; at += header.sizeBytes) {
         header.at(at);
+        const isHidden = hidden.hides(header);
         if (header.lastOffset < entry.offset) continue;
         room.owner?.hold();
         batches.push({
@@ -219,6 +224,7 @@ export class EmbeddedReader implements TopicReader {
           partition: entry.partition,
           batch: bytes.subarray(at, at + header.sizeBytes),
           fromOffset: entry.offset,
+          isHidden,
           owner: room.owner,
         });
         entry.offset = header.lastOffset + 1;

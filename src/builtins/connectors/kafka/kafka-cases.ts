@@ -45,8 +45,27 @@ export class KafkaStand {
     await this.server.log.createTopic('', name, partitions);
   }
 
+  /** A transaction that has written the values; ends when that is called. */
+  async transaction(
+    id: string,
+    topic: string,
+    values: readonly string[],
+  ): Promise<(isCommit: boolean) => Promise<void>> {
+    const { transactions } = this.server.coordination;
+    const { producerEpoch, producerId } = await transactions.initialise('', id, 60_000);
+    const of = { namespace: '', id, producerEpoch, producerId };
+    await transactions.addPartitions(of, [{ topic, partition: 0 }]);
+    await this.produce(topic, 0, values, { producerId, producerEpoch, baseSequence: 0, isTransactional: true });
+    return async isCommit => assert.equal((await transactions.endOf(of, isCommit, false)).error, 'NONE');
+  }
+
   /** As one record batch a call. */
-  async produce(topic: string, partition: number, records: readonly (SentRecord | string)[]): Promise<void> {
+  async produce(
+    topic: string,
+    partition: number,
+    records: readonly (SentRecord | string)[],
+    options: Parameters<RecordBatchBuilder['finish']>[0] = {},
+  ): Promise<void> {
     const builder = new RecordBatchBuilder();
     for (const record of records) {
       const {
@@ -63,7 +82,7 @@ export class KafkaStand {
       );
     }
     const { log } = this.server;
-    await log.append(log.topic('', topic)!.partitions[partition]!, builder.finish());
+    await log.append(log.topic('', topic)!.partitions[partition]!, builder.finish(options));
   }
 
   committed(group: string, topic: string): (number | undefined)[] {

@@ -89,6 +89,7 @@ function makeSource(
     group: args.group_id ?? client.group.groupId ?? context.pipelineId,
     start: range.start,
     reset: client.consumer.reset,
+    readsCommitted: client.consumer.readsCommitted,
   };
   const log = args.options?.has('bootstrap.servers') ? undefined : context.service(embeddedLog);
   return new KafkaSource(

@@ -14,6 +14,7 @@ export interface ReaderSettings {
   readonly group: string;
   readonly start: StartOffset;
   readonly reset: ResetPolicy;
+  readonly readsCommitted: boolean;
 }
 
 /** A position of the last checkpoint, and of which topic of its name, where that is known. */

@@ -24,6 +24,27 @@ const lines = (output: string): string[] =>
     .sort();
 
 for (const way of WAYS) {
+  test(`${way}: of transactions only what is committed is read, in order, unless everything is asked for`, async t => {
+    const stand = await startKafka(t);
+    await stand.topic('t', 1);
+    const abort = await stand.transaction('x', 't', ['lost 1', 'lost 2']);
+    await stand.produce('t', 0, ['a']);
+    const running = await stand.running(`from_kafka "t"${stand.options(way)}${PRINT}`);
+    const commit = await stand.transaction('y', 't', ['b']);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    assert.deepEqual(running.seen, [], 'an open transaction holds back what follows');
+    await abort(false);
+    await until(() => running.seen.length === 1, 'what stands before the other');
+    await commit(true);
+    await stand.produce('t', 0, ['c']);
+    await until(() => running.seen.length === 3, 'the rest');
+    assert.deepEqual(running.seen, ['a', 'b', 'c']);
+    await running.stop();
+    const uncommitted = stand.options(way, { 'isolation.level': 'read_uncommitted' });
+    const all = await stand.run(`from_kafka "t", offset="beginning", exit=true${uncommitted}${PRINT}`);
+    assert.deepEqual(lines(all.output), ['a', 'b', 'c', 'lost 1', 'lost 2']);
+  });
+
   test(`${way}: every form of \`offset\` begins and ends where it says`, async t => {
     const stand = await startKafka(t);
     await twoPartitions(stand);

@@ -18,7 +18,7 @@ import type { ChunkBatch } from '../../../data/index.ts';
 import type { PartitionLag, SinkHealth, Source, SourceOutput, StageContext } from '../../../sdk/index.ts';
 import { BatchHeader } from '../../../wire/records/index.ts';
 import type { ReadRange } from './arguments.ts';
-import { type ReadBatch, sliceOf, type Taken, takeRecords, unreadable } from './batch.ts';
+import { nothingOf, type ReadBatch, sliceOf, type Taken, takeRecords, unreadable } from './batch.ts';
 import { messagesOf } from './messages.ts';
 import { type OnRevoke, partitionKey, type SavedPosition, type TopicReader } from './reader.ts';
 import { kafkaNotices } from './errors.ts';
@@ -284,15 +284,9 @@ export class KafkaSource implements Source {
       return takeRecords(read, limits, bytes => this.context.credits.take(bytes));
     } catch (error) {
       // The batch has the right checksum and cannot be read: it was made that way, and comes the same again.
-      const { baseOffset, lastOffset } = new BatchHeader(read.batch);
-      const whole = unreadable(read, baseOffset);
-      this.context.deadLetter(whole, 0, { code: UNREADABLE, message: messageOf(error) });
-      return {
-        chunks: whole.select(new Uint32Array(0)),
-        offsets: new Float64Array(0),
-        next: lastOffset + 1,
-        isOver: false,
-      };
+      const header = new BatchHeader(read.batch);
+      this.context.deadLetter(unreadable(read, header.baseOffset), 0, { code: UNREADABLE, message: messageOf(error) });
+      return nothingOf(read, header);
     }
   }
 
