@@ -1,7 +1,7 @@
 /** Topic settings: Kafka's names, defaults, types, checks and what each does here. One row each; everything else derives. */
 
 /** Kafka's numbers. */
-export const CONFIG_TYPE = { boolean: 1, string: 2, int: 3, long: 5, list: 7 } as const;
+export const CONFIG_TYPE = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
 
 export interface TopicConfig {
   readonly name: string;
@@ -27,6 +27,26 @@ function whole(min: number, max = Number(LONG_MAX)): (value: string) => string |
 
 function oneOf(...values: readonly string[]): (value: string) => string | undefined {
   return value => (values.includes(value) ? undefined : `must be ${values.join(' or ')}`);
+}
+
+function ratio(value: string): string | undefined {
+  return /^(0(\.\d+)?|1(\.0+)?)$/.test(value) ? undefined : 'must be a number from 0 to 1';
+}
+
+/**
+ * Settings of how Kafka lays out and cleans the files of a partition. There are no such files here: the journal's hold all
+ * topics. Programs that make topics give them all the same (Kafka Streams does), so they are taken, checked, and shown as given.
+ */
+function ofFiles(
+  name: string,
+  type: TopicConfig['type'],
+  standard: string,
+  defect: TopicConfig['defect'],
+  brokerName = `log.${name}`,
+): TopicConfig {
+  const doc =
+    'Without effect: it speaks of files that each partition has in Kafka; here the journal’s files hold all topics.';
+  return { name, default: standard, type, brokerName, doc, defect };
 }
 
 export const TOPIC_CONFIGS: readonly TopicConfig[] = [
@@ -103,6 +123,41 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
     brokerName: 'min.insync.replicas',
     doc: 'A single node has one replica; a larger number would refuse every write.',
     defect: oneOf('1'),
+  },
+  ofFiles('segment.bytes', 'int', '1073741824', whole(14, INT_MAX)),
+  ofFiles('segment.ms', 'long', '604800000', whole(1), 'log.roll.ms'),
+  ofFiles('segment.jitter.ms', 'long', '0', whole(0), 'log.roll.jitter.ms'),
+  ofFiles('segment.index.bytes', 'int', '10485760', whole(4, INT_MAX), 'log.index.size.max.bytes'),
+  ofFiles('index.interval.bytes', 'int', '4096', whole(0, INT_MAX)),
+  ofFiles('file.delete.delay.ms', 'long', '60000', whole(0), 'log.segment.delete.delay.ms'),
+  ofFiles('preallocate', 'boolean', 'false', oneOf('true', 'false')),
+  ofFiles('delete.retention.ms', 'long', '86400000', whole(0), 'log.cleaner.delete.retention.ms'),
+  ofFiles('min.cleanable.dirty.ratio', 'double', '0.5', ratio, 'log.cleaner.min.cleanable.ratio'),
+  ofFiles('min.compaction.lag.ms', 'long', '0', whole(0), 'log.cleaner.min.compaction.lag.ms'),
+  ofFiles('max.compaction.lag.ms', 'long', LONG_MAX, whole(1), 'log.cleaner.max.compaction.lag.ms'),
+  {
+    name: 'flush.messages',
+    default: LONG_MAX,
+    type: 'long',
+    brokerName: 'log.flush.interval.messages',
+    doc: 'Without effect: every record is synced before it is acknowledged.',
+    defect: whole(1),
+  },
+  {
+    name: 'flush.ms',
+    default: LONG_MAX,
+    type: 'long',
+    brokerName: 'log.flush.interval.ms',
+    doc: 'Without effect: every record is synced before it is acknowledged.',
+    defect: whole(0),
+  },
+  {
+    name: 'unclean.leader.election.enable',
+    default: 'false',
+    type: 'boolean',
+    brokerName: 'unclean.leader.election.enable',
+    doc: 'Without effect: a single node has nobody to elect.',
+    defect: oneOf('true', 'false'),
   },
 ];
 

@@ -235,3 +235,33 @@ test('what is asked for many times in one request is answered once', async () =>
   const made = await sim.finish(client.ask(apis.createTopics, 7, { topics: many, timeoutMs: 0, validateOnly: true }));
   assert.ok(made.topics.every(({ errorCode }) => errorCode === 44));
 });
+
+test('settings of Kafka’s files are taken, checked and shown, as programs that make topics give them', async () => {
+  const sim = await SimBroker.start();
+  const client = await sim.client();
+  const create = (name: string, configs: Readonly<Record<string, string>>) =>
+    sim.finish(
+      client.ask(apis.createTopics, 7, {
+        topics: [
+          {
+            ...{ name, numPartitions: 1, replicationFactor: -1, assignments: [] },
+            configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+          },
+        ],
+        timeoutMs: 0,
+        validateOnly: false,
+      }),
+    );
+  const repartition = { 'cleanup.policy': 'delete', 'segment.bytes': '52428800', 'retention.ms': '-1' };
+  const made = (await create('streams', repartition)).topics[0]!;
+  assert.equal(made.errorCode, 0, made.errorMessage ?? '');
+  assert.equal(made.configs!.find(({ name }) => name === 'segment.bytes')!.value, '52428800');
+  for (const [name, value] of [
+    ['segment.bytes', '13'],
+    ['segment.ms', 'x'],
+    ['preallocate', 'maybe'],
+    ['min.cleanable.dirty.ratio', '1.5'],
+    ['cleanup.policy', 'compact'],
+  ] as const)
+    assert.equal((await create('bad', { [name]: value })).topics[0]!.errorCode, 40, `${name}=${value}`);
+});

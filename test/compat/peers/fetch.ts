@@ -22,6 +22,7 @@ const PEERS = {
   'kafka-4.2.0': { artifacts: ['org.apache.kafka:kafka_2.13:4.2.0', 'org.apache.kafka:kafka-tools:4.2.0'] },
   'clients-3.9.1': { artifacts: ['org.apache.kafka:kafka-clients:3.9.1', JACKSON()] },
   'clients-2.8.2': { artifacts: ['org.apache.kafka:kafka-clients:2.8.2', JACKSON()] },
+  'streams-4.2.0': { artifacts: ['org.apache.kafka:kafka-streams:4.2.0'] },
   ...javaClients('2.1.1', '1.1.1', '0.11.0.2', '0.10.2.2', '0.10.0.1', '0.9.0.1'),
   // With the old consumer and producer in Scala, which no jar of clients has.
   'kafka-0.8.2.2': { artifacts: ['org.apache.kafka:kafka_2.10:0.8.2.2'] },
