@@ -8,6 +8,7 @@ import type { BrokerCounters, BrokerServices, BrokerSettings } from './handler.t
 import { handlers } from './handlers/index.ts';
 import { BrokerListener, type ListenerReport, type ListenerSettings } from './listener.ts';
 import { AnswerBuffers } from './answer-buffers.ts';
+import { FetchSessions } from './fetch-sessions.ts';
 import { ClientMemory } from './memory.ts';
 import { ParseFormats } from './parse-formats.ts';
 import { type Refusal, Refusals } from './refusals.ts';
@@ -65,6 +66,7 @@ export class Broker {
       parseFormats: new ParseFormats(log),
       refusals: new Refusals(logger, () => io.clock.now()),
       buffers: new AnswerBuffers(),
+      fetchSessions: new FetchSessions(io.clock, io.random),
       memory: new ClientMemory({
         requestBytesMax: settings.requestMemoryBytes,
         answerBytesMax: settings.answerMemoryBytes,

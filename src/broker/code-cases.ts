@@ -4,6 +4,13 @@ import { apis } from '../wire/index.ts';
 import { ATTRIBUTE } from '../wire/records/index.ts';
 import { batch, broken, type Case, changed, corrupt, from, NOWHERE, type Rig, topic } from './rig-cases.ts';
 
+/** A fetch session's id. */
+async function begun(rig: Rig): Promise<number> {
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000 }];
+  const wish = { maxWaitMs: 0, minBytes: 1, sessionId: 0, sessionEpoch: 0, forgottenTopicsData: [], rackId: '' };
+  return (await rig.ask(apis.fetch, 12, { ...wish, topics: [{ topic: 't', partitions }] })).sessionId;
+}
+
 export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
   produce: [
     ['a batch', 0, topic, rig => rig.produce(9, batch())],
@@ -137,7 +144,19 @@ export const CODE_CASES: Readonly<Record<string, readonly Case[]>> = {
     ['an unknown partition by id', 3, async rig => rig.fetch(13, 0, { topicId: await rig.topic(), index: 2 })],
     ['a disk that cannot be read', 56, rig => unreadable(rig, 12)],
     ['a disk that cannot be read, before 6', 6, rig => unreadable(rig, 5)],
-    ['a session of another broker', 70, topic, rig => rig.fetch(12, 0, { session: [5, 3] })],
+    ['a session that there is not', 70, topic, rig => rig.fetch(12, 0, { session: [5, 3] })],
+    [
+      'a request of a session that is not its next',
+      71,
+      topic,
+      async rig => rig.fetch(12, 0, { session: [await begun(rig), 2] }),
+    ],
+    [
+      'a session of names in a version of ids',
+      106,
+      topic,
+      async rig => rig.fetch(13, 0, { session: [await begun(rig), 1] }),
+    ],
     ['a leader epoch that is over', 74, topic, raiseEpoch, rig => rig.fetch(12, 0, { epoch: 1 })],
     ['a leader epoch to come', 75, topic, rig => rig.fetch(12, 0, { epoch: 1 })],
     [

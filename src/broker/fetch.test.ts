@@ -174,28 +174,6 @@ test('while clients leave too many answers unread, an answer is one batch', asyn
   assert.equal(found[1], 0);
 });
 
-test('a new session is answered with none, the end of one is served, and one of another broker is unknown', async () => {
-  const { append, client, sim } = await start();
-  await append(0);
-  const ask = (sessionId: number, sessionEpoch: number) => {
-    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000 }];
-    const topics = [{ topic: 't', partitions }];
-    const wish = { maxWaitMs: 0, minBytes: 1, sessionId, sessionEpoch, topics, forgottenTopicsData: [], rackId: '' };
-    return sim.finish(client.ask(apis.fetch, 12, wish as never));
-  };
-  for (const [id, epoch] of [
-    [0, 0],
-    [0, -1],
-    [9, -1],
-    [9, 0],
-  ] as const) {
-    const { errorCode, responses, sessionId } = await ask(id, epoch);
-    assert.deepEqual([errorCode, sessionId, responses.length], [0, 0, 1]);
-  }
-  const unknown = await ask(9, 4);
-  assert.deepEqual([unknown.errorCode, unknown.sessionId, unknown.responses], [70, 0, []]);
-});
-
 test('a client that goes while it waits leaves nothing behind', async () => {
   const { append, client, sim, topic } = await start();
   const partition = topic.partitions[0]!;

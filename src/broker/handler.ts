@@ -8,6 +8,7 @@ import type { Log, Topic } from '../log/index.ts';
 import type { AnyApi, Api } from '../wire/index.ts';
 import { aliasId, logstoreOf } from './logstores.ts';
 import type { AnswerBuffers } from './answer-buffers.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
 import type { ClientMemory } from './memory.ts';
 import type { ParseFormats } from './parse-formats.ts';
 import type { Refusals } from './refusals.ts';
@@ -46,6 +47,7 @@ export interface BrokerServices {
   readonly refusals: Refusals;
   readonly memory: ClientMemory;
   readonly buffers: AnswerBuffers;
+  readonly fetchSessions: FetchSessions;
   readonly topicMaker: TopicMaker;
   readonly logger: Logger;
   readonly handlers: ReadonlyMap<number, Handler>;

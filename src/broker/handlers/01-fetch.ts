@@ -6,16 +6,16 @@
  *   partition that has data is returned whatever its size; then `max_bytes` and each partition's limit hold, and at most 4
  *   MiB are read in one go unless `min_bytes` asks for more. What a limit kept back stands first in the client's next
  *   request, in whatever order it names its partitions. Waits for `min_bytes` up to `max_wait` (30 s at most), woken by
- *   appends and by the deletion of a topic. Only synced records are visible; the high watermark is the
- *   synced end. With read_committed (4+) nothing at or behind the last stable offset is given, and with the records come the
- *   aborted transactions that have anything in them, for the client to leave out. The offset at the end gives no records and no error, beyond it 1. A stored batch that is damaged is 2.
+ *   appends and by the deletion of a topic. Only synced records are visible; the high watermark is the synced end. With
+ *   read_committed (4+) nothing at or behind the last stable offset is given, and with the records come the aborted
+ *   transactions that have anything in them, for the client to leave out. The offset at the end gives no records and no
+ *   error, beyond it 1. A stored batch that is damaged is 2.
+ *   Sessions (7+, `fetch-sessions.ts`): one that there is not, or of another client, is 70, a number that is not the next 71.
  *   Below 10, what a client gets ends in front of a zstd batch, and is 76 where one comes first.
- * Not done: fetch sessions: a new one is answered with session 0, which means "none" to a client, and one of another broker
- *   is 70;
- *   rack-aware reading.
+ * Not done: rack-aware reading: there is one node.
  * Versions differ: message sets of format 0 in 0 and 1, of format 1 in 2 and 3, without control batches and headers; they
  *   may begin behind the beginning of the batch that they come from. 56 is 6 below 6; leader epochs (74, 75) from 9; topic
- *   ids from 13.
+ *   ids from 13: a session that began with names is 106 then.
  */
 import { messageOf, type Timer } from '../../base/index.ts';
 import type { Partition } from '../../log/index.ts';
@@ -29,7 +29,9 @@ import {
 import { BatchHeader } from '../../wire/records/index.ts';
 import { nameOf } from '../answers.ts';
 import { brokerErrors } from '../errors.ts';
+import { FINAL_EPOCH, type FetchSession } from '../fetch-sessions.ts';
 import { defineHandler, type RequestContext, topicByNameOrId, topicName } from '../handler.ts';
+import { principalText } from '../security/identity.ts';
 import { FETCH_OF_FORMAT_2, FETCH_OF_ZSTD, sizeOf, takeable, toMessages } from '../record-formats.ts';
 
 const READ_COMMITTED = 1;
@@ -57,6 +59,7 @@ interface PartitionAnswer {
 }
 
 interface Answer {
+  readonly sessionId?: number;
   readonly responses: readonly {
     readonly topic: string;
     readonly topicId: string;
@@ -97,9 +100,21 @@ export default defineHandler({
   max: 17,
   waits: true,
   handle(context, request) {
-    if (request.sessionId !== 0 && request.sessionEpoch > 0)
-      return { errorCode: errorCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] };
-    const fetch = new Fetch(context, request);
+    const { fetchSessions, identity, namespace, version } = context;
+    const owner = JSON.stringify([namespace, principalText(identity)]);
+    const isById = version >= 13;
+    const isIncremental = request.sessionEpoch > 0;
+    let session: FetchSession | undefined;
+    if (isIncremental) {
+      const found = fetchSessions.next(request, owner, isById);
+      if (typeof found === 'string') return { errorCode: errorCode(found), responses: [] };
+      session = found;
+    } else {
+      if (request.sessionId !== 0) fetchSessions.close(request.sessionId, owner);
+      if (request.sessionEpoch !== FINAL_EPOCH) session = fetchSessions.open(owner, request.topics, isById);
+    }
+    const topics = isIncremental ? session!.wanted() : request.topics;
+    const fetch = new Fetch(context, isIncremental ? { ...request, topics } : request, session);
     return fetch.isDue() ? fetch.answer() : fetch.wait();
   },
 });
@@ -110,11 +125,13 @@ class Fetch {
   private readonly wishes: readonly Wish[];
   private readonly bytesMax: number;
   private readonly bytesMin: number;
+  private readonly session: FetchSession | undefined;
   private survey: Survey;
 
-  constructor(context: RequestContext, request: FetchRequest) {
+  constructor(context: RequestContext, request: FetchRequest, session: FetchSession | undefined) {
     this.context = context;
     this.request = request;
+    this.session = session;
     this.bytesMax = Math.min(request.maxBytes, context.settings.fetchBytesMax);
     this.bytesMin = Math.min(request.minBytes, this.bytesMax);
     const isById = context.version >= 13;
@@ -241,7 +258,19 @@ class Fetch {
         records,
       });
     }
-    return { responses };
+    return this.session ? this.inSession(this.session, responses) : { responses };
+  }
+
+  /** What is news to the client of a session; all of it when it has named all partitions. */
+  private inSession(session: FetchSession, responses: Answer['responses']): Answer {
+    const isIncremental = this.request.sessionEpoch > 0;
+    const news = responses.map(({ partitions, topic, topicId }) => ({
+      topic,
+      topicId,
+      partitions: partitions.filter(answer => session.isNews(topic, topicId, answer) || !isIncremental),
+    }));
+    const sessionId = session.id;
+    return { sessionId, responses: isIncremental ? news.filter(({ partitions }) => partitions.length > 0) : news };
   }
 
   private look(): Survey {
