@@ -164,4 +164,14 @@ export const REQUESTS: Readonly<Record<string, object>> = {
     durationFilter: -1,
     transactionalIdPattern: 'x.*',
   },
+  DeleteRecords: { topics: [{ name: 't', partitions: [{ partitionIndex: 0, offset: 0 }] }], timeoutMs: 0 },
+  AlterConfigs: {
+    resources: [{ resourceType: 2, resourceName: 't', configs: [{ name: 'x', value: '1' }] }],
+    validateOnly: true,
+  },
+  DescribeLogDirs: { topics: [{ topic: 't', partitions: [0] }] },
+  IncrementalAlterConfigs: {
+    resources: [{ resourceType: 2, resourceName: 't', configs: [{ name: 'x', configOperation: 0, value: '1' }] }],
+    validateOnly: true,
+  },
 };

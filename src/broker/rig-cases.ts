@@ -136,6 +136,36 @@ export class Rig {
     return answer.results[0]!.errorCode;
   }
 
+  async alter(configs: Readonly<Record<string, string | null>>, resourceType = 2, resourceName = 't'): Promise<number> {
+    const named = Object.entries(configs).map(([name, value]) => ({ name, value }));
+    const resources = [{ resourceType, resourceName, configs: named }];
+    return (await this.ask(apis.alterConfigs, 2, { resources, validateOnly: false })).responses[0]!.errorCode;
+  }
+
+  /** Steps are `name operation value`. */
+  async alterBy(
+    steps: readonly (readonly [name: string, operation: number, value: string | null])[],
+    more: { readonly isTrial?: boolean; readonly resourceType?: number; readonly resourceName?: string } = {},
+  ): Promise<number> {
+    const { isTrial = false, resourceName = 't', resourceType = 2 } = more;
+    const configs = steps.map(([name, configOperation, value]) => ({ name, configOperation, value }));
+    const resources = [{ resourceType, resourceName, configs }];
+    return (await this.ask(apis.incrementalAlterConfigs, 1, { resources, validateOnly: isTrial })).responses[0]!
+      .errorCode;
+  }
+
+  /** The code, and where the partition begins then. */
+  async deleteRecords(
+    offset: number,
+    topic = 't',
+    partitionIndex = 0,
+  ): Promise<readonly [code: number, start: number]> {
+    const topics = [{ name: topic, partitions: [{ partitionIndex, offset }] }];
+    const answer = await this.ask(apis.deleteRecords, 2, { topics, timeoutMs: 1_000 });
+    const { errorCode, lowWatermark } = answer.topics[0]!.partitions[0]!;
+    return [errorCode, lowWatermark];
+  }
+
   async leaderEpoch(topic: string, current: number): Promise<number> {
     const partitions = [{ partition: 0, currentLeaderEpoch: current, leaderEpoch: 0 }];
     const answer = await this.ask(apis.offsetForLeaderEpoch, 4, { topics: [{ topic, partitions }] });

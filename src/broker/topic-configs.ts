@@ -172,6 +172,15 @@ export function topicConfigDefect(name: string, value: string | null): string | 
   return defect && `${name}=${value}: ${defect}`;
 }
 
+export function isListConfig(name: string): boolean {
+  return BY_NAME.get(name)?.type === 'list';
+}
+
+/** A topic's setting that is a list, where it has none its default. */
+export function listOf(configs: ReadonlyMap<string, string>, name: string): readonly string[] {
+  return (configs.get(name) ?? BY_NAME.get(name)!.default).split(',').filter(entry => entry !== '');
+}
+
 /** A topic's setting as a number, where it has none its default. */
 export function numberConfig(
   configs: ReadonlyMap<string, string>,

@@ -195,8 +195,12 @@ export class Log {
     return this.topicMap.addPartitions(topic, count);
   }
 
-  setConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
-    return this.topicMap.setConfigs(topic, configs);
+  /** `change` is given the configs as they are when its turn has come; what it gives in their place is durable then. */
+  changeConfigs(
+    topic: Topic,
+    change: (configs: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<void> {
+    return this.topicMap.changeConfigs(topic, change);
   }
 
   /** Moves the first offset that can be read; never back. */
@@ -279,6 +283,10 @@ export class Log {
         failed: reject,
       });
     });
+  }
+
+  get directory(): string {
+    return this.settings.directory;
   }
 
   get isBusy(): boolean {

@@ -264,14 +264,14 @@ export class ModelRun {
     at: { name: string; topic: Topic; partition: Partition; model: ModelPartition },
     configs: ReadonlyMap<string, string>,
   ): Promise<void> {
-    await this.log.setConfigs(at.topic, configs);
+    await this.log.changeConfigs(at.topic, () => configs);
     await this.log.applyRetention();
     this.topics.get(at.name)!.partitions.forEach((model, index) => {
       const partition = at.topic.partitions[index]!;
       assert.ok(partition.startOffset >= model.start && partition.startOffset <= partition.syncedEnd);
       if (model !== at.model) cut(model, partition.startOffset);
     });
-    await this.log.setConfigs(at.topic, KEEP_ALL);
+    await this.log.changeConfigs(at.topic, () => KEEP_ALL);
   }
 
   private async reopen(): Promise<void> {

@@ -110,8 +110,13 @@ export class Topics {
     });
   }
 
-  setConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
+  changeConfigs(
+    topic: Topic,
+    change: (configs: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<void> {
     return this.inTurn(topic, topic, async () => {
+      const configs = change(topic.configs);
+      if (configs === topic.configs) return;
       await this.change([stored(topic, configs)]);
       topic.configs = configs;
     });

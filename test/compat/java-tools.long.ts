@@ -1,6 +1,9 @@
 /** Kafka 4.2's own command line tools, unmodified, against a running `millrace up`. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CODEC, type CodecName } from '../../src/wire/records/index.ts';
 import { createTopic, tellOfThree } from './group-of-three.ts';
@@ -93,6 +96,26 @@ for (const protocol of ['classic', 'consumer'] as const)
       },
     });
   });
+
+test('configs are altered and described, records deleted, directories, offsets and transactions shown', async () => {
+  run('topics', ['--create', '--topic', 'kept', '--partitions', '1']);
+  const configs = (...args: readonly string[]): string =>
+    run('configs', ['--entity-type', 'topics', '--entity-name', 'kept', ...args]);
+  configs('--alter', '--add-config', 'retention.ms=60000,segment.bytes=1048576');
+  assert.match(configs('--describe'), /retention\.ms=60000/);
+  configs('--alter', '--delete-config', 'retention.ms');
+  assert.doesNotMatch(configs('--describe'), /retention\.ms=60000/);
+  assert.throws(() => configs('--alter', '--add-config', 'retention.ms=soon'), /must be a whole number/);
+  await runAside('producer', ['--topic', 'kept'], 'a\nb\nc\nd');
+  const wish = join(tmpdir(), `millrace-delete-records-${process.pid}.json`);
+  writeFileSync(wish, JSON.stringify({ version: 1, partitions: [{ topic: 'kept', partition: 0, offset: 3 }] }));
+  assert.match(run('deleteRecords', ['--offset-json-file', wish]), /kept-0\s+low_watermark: 3/);
+  rmSync(wish);
+  assert.match(run('offsets', ['--topic', 'kept', '--time', '-2']), /^kept:0:3$/m);
+  assert.match(run('offsets', ['--topic', 'kept', '--time', '-1']), /^kept:0:4$/m);
+  assert.match(run('logDirs', ['--describe', '--topic-list', 'kept']), /"partition":"kept-0","size":\d+/);
+  assert.match(run('transactions', ['list']), /TransactionalId\s+Coordinator\s+ProducerId\s+TransactionState/);
+});
 
 for (const protocol of ['classic', 'consumer'] as const)
   test(`the group command describes and lists ${protocol} groups, resets and deletes their offsets, and deletes them`, () => {

@@ -299,6 +299,28 @@ const QUESTIONS: readonly Question[] = [
     answer => answer.results[0]!.errorCode,
   ),
   question(
+    apis.deleteRecords,
+    2,
+    T,
+    { topics: [{ name: 'secret', partitions: [{ partitionIndex: 0, offset: 0 }] }], timeoutMs: 1_000 },
+    answer => answer.topics[0]!.partitions[0]!.errorCode,
+  ),
+  question(
+    apis.alterConfigs,
+    2,
+    T,
+    { resources: [{ resourceType: 2, resourceName: 'secret', configs: [] }], validateOnly: true },
+    answer => answer.responses[0]!.errorCode,
+  ),
+  question(
+    apis.incrementalAlterConfigs,
+    1,
+    C,
+    { resources: [{ resourceType: 4, resourceName: '1', configs: [] }], validateOnly: true },
+    answer => answer.responses[0]!.errorCode,
+  ),
+  question(apis.describeLogDirs, 4, C, { topics: null }, answer => answer.errorCode),
+  question(
     apis.initProducerId,
     4,
     I,

@@ -59,7 +59,7 @@ export class Demo {
   async prepare(log: Log): Promise<void> {
     for (const name of [DEMO_TOPIC, 'sign-ins', DEAD_LETTER_TOPIC]) {
       const topic = log.topic('', name);
-      if (topic) await log.setConfigs(topic, RETENTION);
+      if (topic) await log.changeConfigs(topic, () => RETENTION);
       else await log.createTopic('', name, 1, RETENTION);
     }
     this.first = log.topic('', DEMO_TOPIC)!.partitions[0]!.syncedEnd;

@@ -109,6 +109,10 @@ export const KAFKA_TOOLS = {
   configs: 'kafka.admin.ConfigCommand',
   acls: 'org.apache.kafka.tools.AclCommand',
   groups: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  deleteRecords: 'org.apache.kafka.tools.DeleteRecordsCommand',
+  logDirs: 'org.apache.kafka.tools.LogDirsCommand',
+  offsets: 'org.apache.kafka.tools.GetOffsetShell',
+  transactions: 'org.apache.kafka.tools.TransactionsCommand',
 } as const;
 
 /** Arguments of `java` for one of Kafka's tools. */
