@@ -222,3 +222,24 @@ test('what is known of transactions is listed and described', async () => {
   const [active] = producers.topics[0]!.partitions[0]!.activeProducers;
   assert.deepEqual([active!.producerId, active!.currentTxnStartOffset], [x.producerId, 0]);
 });
+
+test('what was refused for want of space is no part of the transaction until it is durable', async () => {
+  const rig = await rigOf();
+  const x = await begun(rig, 'x', 2);
+  const { disk } = rig.sim;
+  disk.fullAt = disk.calls + 1;
+  const refused = async (): Promise<void> => {
+    assert.equal(await x.produce(['a']), 56);
+    assert.equal(await x.commitOffset(7), 15);
+  };
+  await refused();
+  disk.fullAt = Number.POSITIVE_INFINITY;
+  await rig.sim.pass(6_000);
+  assert.equal(await x.produce(['a']), 0);
+  await rig.restart();
+  const described = await rig.ask(apis.describeTransactions, 0, { transactionalIds: ['x'] });
+  assert.equal(described.transactionStates[0]!.transactionState, 'Ongoing', 'the batch brought its row');
+  assert.equal(await x.end(true), 0);
+  assert.deepEqual((await readAll(rig, true)).values, ['a']);
+  assert.deepEqual(await committedOffset(rig), { offset: -1, error: 0 }, 'offsets that were refused are not committed');
+});

@@ -10,4 +10,4 @@ export { type JoinRequest, type JoinResult, type Member, metadataFor, type SyncR
 export type { CommittedOffset, OffsetPlace, OffsetToCommit } from './offsets.ts';
 export type { GroupError, GroupState } from './states.ts';
 export { KAFKA_NAMES, type TransactionError, type TransactionState } from './transactions/states.ts';
-export type { TransactionOf } from './transactions/transactions.ts';
+export type { Adding, TransactionOf } from './transactions/transactions.ts';

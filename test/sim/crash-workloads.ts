@@ -1,6 +1,6 @@
 /** The workloads of `crash.ts`: what the log writes, by what makes it write. */
 import assert from 'node:assert/strict';
-import type { GroupError, JoinRequest } from '../../src/coordination/index.ts';
+import type { GroupError, JoinRequest, OffsetToCommit, TransactionOf } from '../../src/coordination/index.ts';
 import { batchOf } from '../../src/testing/sim/records.ts';
 import type { Rig, Step, Workload } from './crash.ts';
 
@@ -170,4 +170,66 @@ export const WORKLOADS: readonly Workload[] = [
       commit('g', 't', 1),
     ],
   },
+  {
+    name: 'transactions',
+    settings: SMALL,
+    steps: [
+      create('t', 2),
+      { name: 'initialise x', run: initialise },
+      { name: 'add', run: rig => wellDone(rig.coordination.transactions.addPartitions(ofX(rig), [at(0), at(1)])) },
+      { name: 'write', run: rig => write(rig, 0, `a ${LARGE}`) },
+      { name: 'write', run: rig => write(rig, 1, 'b') },
+      append('t', 0, 'plain'),
+      {
+        name: 'offsets',
+        run: rig => wellDone(rig.coordination.transactions.addOffsets(ofX(rig), 'g', [offset(7)], true)),
+      },
+      { name: 'commit', run: rig => end(rig, true) },
+      { name: 'write what adds its partition', run: rig => write(rig, 1, `c ${LARGE}`) },
+      { name: 'write what adds its partition', run: rig => write(rig, 0, 'd') },
+      append('t', 1, 'plain'),
+      { name: 'abort', run: rig => end(rig, false) },
+      { name: 'initialise x again', run: initialise },
+      { name: 'write', run: rig => write(rig, 0, 'e') },
+      { name: 'move the start', run: rig => rig.log.setLogStart(rig.partition('t', 1), 4) },
+      { name: 'retain', run: rig => rig.log.applyRetention() },
+      { name: 'commit', run: rig => end(rig, true) },
+    ],
+  },
 ];
+
+const at = (partition: number): { topic: string; partition: number } => ({ topic: 't', partition });
+
+function offset(value: number): OffsetToCommit {
+  return { ...at(0), offset: value, leaderEpoch: 0, metadata: null };
+}
+
+function ofX({ coordination }: Rig): TransactionOf {
+  return { namespace: '', id: 'x', ...coordination.transactions.find('', 'x')!.producer };
+}
+
+async function wellDone(answer: Promise<unknown>): Promise<void> {
+  assert.equal(await answer, 'NONE');
+}
+
+async function initialise({ coordination }: Rig): Promise<void> {
+  assert.equal((await coordination.transactions.initialise('', 'x', 60_000)).error, 'NONE');
+}
+
+/** As Produce does it from version 12 on. */
+async function write(rig: Rig, index: number, value: string): Promise<void> {
+  const partition = rig.partition('t', index);
+  const { producerEpoch: epoch, producerId: id } = ofX(rig);
+  const adding = rig.coordination.transactions.addingByBatch(ofX(rig), 't', index, true);
+  assert.ok(typeof adding !== 'string', `${String(adding)}`);
+  const known = [...partition.producers.stored()].find(entry => entry.producerId === id && entry.epoch === epoch);
+  const sequence = known?.expectedSequence ?? 0;
+  const batch = batchOf([value], { id, epoch, sequence, isTransactional: true });
+  await rig.log.append(partition, batch, undefined, -1, () => adding.states);
+  adding.synced();
+}
+
+/** Each transaction has an epoch of its own. */
+async function end(rig: Rig, isCommit: boolean): Promise<void> {
+  assert.equal((await rig.coordination.transactions.endOf(ofX(rig), isCommit, true)).error, 'NONE');
+}

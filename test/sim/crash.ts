@@ -86,22 +86,26 @@ export class Rig {
     return this.log.append(this.partition(name, index), batchOf([value], { id, sequence }));
   }
 
-  /** What is there, apart from ids that chance has given. */
+  /** What is there, apart from ids that chance has given, and from epochs, of which a refused try may take one. */
   get snapshot(): string {
     const { log } = this;
+    const names = new Map(this.coordination.transactions.list('').map(({ id, producer }) => [producer.producerId, id]));
     const topics = [...log.topics()].map(({ configs, name, partitions }) => ({
       name,
       configs: [...configs],
       partitions: partitions.map(partition => ({
         start: partition.startOffset,
         end: partition.syncedEnd,
+        lastStable: partition.lastStableOffset,
+        aborted: partition.transactions
+          .abortedIn(0, partition.syncedEnd)
+          .map(({ firstOffset, lastOffset }) => [firstOffset, lastOffset]),
         records: recordsOf(log, partition).map(({ offset, value }) => `${offset} ${value}`),
         // One whose first batch was refused is remembered for its sequence.
         producers: [...partition.producers.stored()]
           .filter(({ batches }) => batches.length > 0)
           .map(({ batches, epoch, expectedSequence, producerId }) => [
-            producerId,
-            epoch,
+            names.get(producerId) ?? [producerId, epoch],
             expectedSequence,
             batches.map(({ baseOffset, firstSequence, lastSequence }) => [baseOffset, firstSequence, lastSequence]),
           ]),
@@ -113,8 +117,12 @@ export class Rig {
       const { offset } = JSON.parse(Buffer.from(value).toString()) as { offset: number };
       return `${key} ${offset}`;
     });
+    const transactions = [...log.states.entries('transactions')].map(([key, value]) => {
+      const row = JSON.parse(Buffer.from(value).toString()) as Readonly<Record<string, unknown>>;
+      return [key, row['state'], row['partitions'], row['groups'], row['offsets']];
+    });
     topics.sort((a, b) => (a.name < b.name ? -1 : 1));
-    return JSON.stringify({ topics, states: texts('test'), offsets: offsets.sort() }, null, 1);
+    return JSON.stringify({ topics, states: texts('test'), offsets: offsets.sort(), transactions }, null, 1);
   }
 }
 

@@ -16,6 +16,7 @@
  * Versions differ: append time from 2; 87 is 2 below 3; 56 is 6 below 4; zstd from 7; error texts from 8; topic ids from 13.
  */
 import { messageOf } from '../../base/index.ts';
+import type { Adding } from '../../coordination/index.ts';
 import type { AppendResult, Partition, StateChange, Topic } from '../../log/index.ts';
 import {
   apis,
@@ -237,13 +238,15 @@ function start(
 async function append(context: RequestContext, part: Part): Promise<PartitionAnswer> {
   if (part.refusal) return refuse(context, part, ...part.refusal);
   const { batches, index, partition, transactionalId } = part;
-  const adding = transactionalId === null ? [] : addingToTransaction(context, partition, transactionalId, batches[0]!);
+  const adding =
+    transactionalId === null ? undefined : addingToTransaction(context, partition, transactionalId, batches[0]!);
   if (typeof adding === 'string') {
     return refuse(context, part, adding, `no open transaction of ${transactionalId} has it, or its producer is fenced`);
   }
   const appendTimeMs = appendTimeOf(partition.topic, context.io.clock.now());
   try {
-    const result = await appendBatches(context, part, appendTimeMs, adding);
+    const result = await appendBatches(context, part, appendTimeMs, adding?.states ?? []);
+    adding?.synced();
     for (const batch of batches) context.counters.producedBytes += batch.length;
     context.counters.producedBatches += batches.length;
     return {
@@ -292,17 +295,13 @@ function addingToTransaction(
   { index, topic }: Partition,
   id: string,
   batch: Uint8Array,
-): readonly StateChange[] | ErrorName {
+): Adding | ErrorName {
   const { transactions } = coordination;
   const { producerEpoch, producerId } = new BatchHeader(batch);
   const of = { namespace, id, producerEpoch, producerId };
   const isImplicit = version >= PRODUCE_THAT_ADDS;
-  const found = isImplicit
-    ? transactions.addingByBatch(of, topic.name, index)
-    : transactions.verify(of, topic.name, index);
+  const found = transactions.addingByBatch(of, topic.name, index, isImplicit);
   switch (found) {
-    case 'NONE':
-      return [];
     case 'PRODUCER_FENCED':
       return 'INVALID_PRODUCER_EPOCH';
     case 'INVALID_TXN_STATE':

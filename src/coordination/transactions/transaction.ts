@@ -55,6 +55,8 @@ export class Transaction {
   startedTick = 0;
   updatedMs: number;
   readonly partitions = new Map<string, Place>();
+  /** Those of them whose row is not known to be durable: a batch into one brings it along. */
+  private readonly unsynced = new Set<string>();
   readonly groups = new Set<string>();
   /** To be committed with it, by place. */
   readonly offsets = new Map<string, GroupOffset>();
@@ -94,6 +96,7 @@ export class Transaction {
   clear(): void {
     this.startedMs = -1;
     this.partitions.clear();
+    this.unsynced.clear();
     this.groups.clear();
     this.offsets.clear();
   }
@@ -102,12 +105,33 @@ export class Transaction {
     return this.partitions.has(placeKey(topic, partition));
   }
 
-  addPartition(topic: string, partition: number): void {
-    this.partitions.set(placeKey(topic, partition), { topic, partition });
+  isSynced(topic: string, partition: number): boolean {
+    const key = placeKey(topic, partition);
+    return this.partitions.has(key) && !this.unsynced.has(key);
   }
 
-  addOffset(offset: GroupOffset): void {
-    this.offsets.set(JSON.stringify([offset.groupId, offset.topic, offset.partition]), offset);
+  addPartition(topic: string, partition: number): void {
+    if (this.isSynced(topic, partition)) return;
+    const key = placeKey(topic, partition);
+    this.partitions.set(key, { topic, partition });
+    this.unsynced.add(key);
+  }
+
+  /** The row that names it is durable. */
+  synced(topic: string, partition: number): void {
+    this.unsynced.delete(placeKey(topic, partition));
+  }
+
+  /** Gives what takes it back. */
+  addOffset(offset: GroupOffset): () => void {
+    const key = JSON.stringify([offset.groupId, offset.topic, offset.partition]);
+    const before = this.offsets.get(key);
+    this.offsets.set(key, offset);
+    return () => {
+      if (this.offsets.get(key) !== offset) return;
+      if (before) this.offsets.set(key, before);
+      else this.offsets.delete(key);
+    };
   }
 
   row(): StateChange {
@@ -141,7 +165,10 @@ export class Transaction {
     transaction.state = stored.state;
     transaction.startedMs = stored.startedMs;
     transaction.startedTick = tick;
-    for (const [topic, partition] of stored.partitions) transaction.addPartition(topic, partition);
+    for (const [topic, partition] of stored.partitions) {
+      transaction.addPartition(topic, partition);
+      transaction.synced(topic, partition);
+    }
     for (const group of stored.groups) transaction.groups.add(group);
     for (const offset of stored.offsets) transaction.addOffset(offset);
     transaction.ended = stored.ended;

@@ -63,6 +63,15 @@ export interface TransactionOf extends Producer {
   readonly id: string;
 }
 
+/** What a batch brings into its frame. */
+export interface Adding {
+  readonly states: readonly StateChange[];
+  /** The frame is durable. */
+  synced(): void;
+}
+
+const NOTHING_TO_ADD: Adding = { states: [], synced: () => undefined };
+
 export class Transactions {
   readonly settings: TransactionSettings;
   private readonly io: Io;
@@ -138,12 +147,18 @@ export class Transactions {
   ): Promise<TransactionError> {
     return this.add(of, transaction => {
       for (const { partition, topic } of places) transaction.addPartition(topic, partition);
+      return isDurable => {
+        if (isDurable) for (const { partition, topic } of places) transaction.synced(topic, partition);
+      };
     });
   }
 
   /** Makes a group part of the transaction, so that offsets can be committed with it. */
   addGroup(of: TransactionOf, groupId: string): Promise<TransactionError> {
-    return this.add(of, transaction => transaction.groups.add(groupId));
+    return this.add(of, transaction => {
+      transaction.groups.add(groupId);
+      return () => undefined;
+    });
   }
 
   /** Keeps offsets until the transaction ends. `isImplicit` makes the group part of it. */
@@ -159,7 +174,11 @@ export class Transactions {
     if (error === 'NONE' && !isImplicit && !isPart) return Promise.resolve('INVALID_TXN_STATE');
     return this.add(of, transaction => {
       transaction.groups.add(groupId);
-      for (const offset of offsets) transaction.addOffset({ ...offset, groupId });
+      const undo = offsets.map(offset => transaction.addOffset({ ...offset, groupId }));
+      // What was refused is not committed by a later end.
+      return isDurable => {
+        if (!isDurable) for (const take of undo) take();
+      };
     });
   }
 
@@ -171,15 +190,20 @@ export class Transactions {
     return transaction!.isOpen && transaction!.has(topic, partition) ? 'NONE' : 'INVALID_TXN_STATE';
   }
 
-  /** What a batch has to bring with it into its frame, when it is the first of its transaction in the partition. */
-  addingByBatch(of: TransactionOf, topic: string, partition: number): TransactionError | readonly StateChange[] {
+  /**
+   * What a batch has to bring with it into its frame: the row that makes the partition part of the transaction, until that is
+   * known to be durable. Without `isImplicit` only a partition that was added before is let through.
+   */
+  addingByBatch(of: TransactionOf, topic: string, partition: number, isImplicit: boolean): TransactionError | Adding {
     const transaction = this.find(of.namespace, of.id);
     const error = this.errorOf(of, transaction);
     if (error !== 'NONE') return error;
-    if (transaction!.isOpen && transaction!.has(topic, partition)) return [];
+    const isPart = transaction!.isOpen && transaction!.has(topic, partition);
+    if (!isPart && !isImplicit) return 'INVALID_TXN_STATE';
+    if (isPart && transaction!.isSynced(topic, partition)) return NOTHING_TO_ADD;
     transaction!.added(this.io.clock.now(), this.io.clock.monotonic());
     transaction!.addPartition(topic, partition);
-    return [transaction!.row()];
+    return { states: [transaction!.row()], synced: () => transaction!.synced(topic, partition) };
   }
 
   /** Ends the transaction. `raisesEpoch`: the producer's next one has an epoch of its own, which is the answer. */
@@ -214,13 +238,19 @@ export class Transactions {
     return false;
   }
 
-  private async add(of: TransactionOf, change: (transaction: Transaction) => void): Promise<TransactionError> {
+  /** `change` gives what is called when it is decided whether it is durable. */
+  private async add(
+    of: TransactionOf,
+    change: (transaction: Transaction) => (isDurable: boolean) => void,
+  ): Promise<TransactionError> {
     const transaction = this.find(of.namespace, of.id);
     const error = this.errorOf(of, transaction);
     if (error !== 'NONE') return error;
     transaction!.added(this.io.clock.now(), this.io.clock.monotonic());
-    change(transaction!);
-    return this.durable(() => this.log.change([transaction!.row()]));
+    const decided = change(transaction!);
+    const result = await this.durable(() => this.log.change([transaction!.row()]));
+    decided(result === 'NONE');
+    return result;
   }
 
   private errorOf(of: TransactionOf, transaction: Transaction | undefined): TransactionError {

@@ -6,6 +6,7 @@ export interface BatchProducer {
   readonly id?: number;
   readonly epoch?: number;
   readonly sequence?: number;
+  readonly isTransactional?: boolean;
 }
 
 /** One batch of text values; `times` one for all, or one each. */
@@ -22,6 +23,7 @@ export function batchOf(
     producerId: producer.id ?? -1,
     producerEpoch: producer.epoch ?? (producer.id === undefined ? -1 : 0),
     baseSequence: producer.sequence ?? -1,
+    isTransactional: producer.isTransactional ?? false,
   });
 }
 
