@@ -16,7 +16,7 @@ import {
 import { RecordCursor } from '../../src/wire/records/index.ts';
 import { makeServer } from '../compat/up.ts';
 
-const CYCLES = Number(process.env['MILLRACE_KILL_CYCLES'] ?? 50);
+const CYCLES = Number(process.env['MILLRACE_KILL_CYCLES'] ?? 200);
 
 test(`${CYCLES} kill -9 cycles under load lose and double nothing`, { timeout: 15 * 60_000 }, async () => {
   const server = await makeServer();
