@@ -56,6 +56,38 @@ export class Admin {
     return answer.results[0]!.configs.map(({ name, value }) => ({ name, value }));
   }
 
+  /** Sets configs of a topic, and gives others back to their defaults. */
+  async alterConfigs(topic: string, set: ReadonlyMap<string, string>, reset: readonly string[] = []): Promise<void> {
+    const connection = await this.cluster.any();
+    const configs = [
+      ...Array.from(set, ([name, value]) => ({ name, configOperation: 0, value })),
+      ...reset.map(name => ({ name, configOperation: 1, value: null })),
+    ];
+    const resources = [{ resourceType: 2, resourceName: topic, configs }];
+    const answer = await connection.request(apis.incrementalAlterConfigs, { resources, validateOnly: false });
+    this.expect('IncrementalAlterConfigs', topic, answer.responses[0]);
+  }
+
+  /** Deletes what lies before an offset, or everything; tells where each partition begins then. */
+  async deleteRecords(
+    topic: string,
+    partitions: readonly number[],
+    before: number | 'end',
+  ): Promise<{ partition: number; start: number }[]> {
+    const { leaders } = await this.cluster.topic(topic);
+    return Promise.all(
+      partitions.map(async partitionIndex => {
+        const connection = await this.cluster.node(leaders[partitionIndex] ?? -1);
+        const wish = { partitionIndex, offset: before === 'end' ? -1 : before };
+        const topics = [{ name: topic, partitions: [wish] }];
+        const answer = await connection.request(apis.deleteRecords, { topics, timeoutMs: 30_000 });
+        const [result] = answer.topics[0]?.partitions ?? [];
+        this.expect('DeleteRecords', `${topic}/${partitionIndex}`, result);
+        return { partition: partitionIndex, start: result!.lowWatermark };
+      }),
+    );
+  }
+
   /** First and last offset of each partition. */
   async offsets(topic: string): Promise<{ partition: number; start: number; end: number }[]> {
     const { leaders } = await this.cluster.topic(topic);

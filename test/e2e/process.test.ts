@@ -92,6 +92,28 @@ test('topics and groups are made, listed, described and deleted, here as at any 
   assert.equal(code, 1);
   assert.match(String(stderr), /^error\[MR4205\]: .*TOPIC_ALREADY_EXISTS/);
   assert.match(String((await run('topics', 'describe', 'orders'))[1]), /^retention\.ms +1000$/m);
+  const altered = await run(
+    'topics',
+    'alter',
+    'orders',
+    '--topic-config',
+    'retention.bytes=7',
+    '--reset',
+    'retention.ms',
+  );
+  assert.deepEqual(altered, [0, '', 'altered orders\n']);
+  assert.match(
+    String((await run('topics', 'describe', 'orders'))[1]),
+    /^retention\.ms +604800000\nretention\.bytes +7$/m,
+  );
+  assert.match(String((await run('topics', 'alter', 'orders', '--topic-config', 'x=1'))[2]), /unknown topic config x/);
+  assert.equal((await run('topics', 'delete-records', 'orders'))[0], 2, 'it asks to be sure');
+  const [deleted, rows] = await run('topics', 'delete-records', 'orders', '--yes', '-o', 'ndjson');
+  assert.deepEqual([deleted, rows], [0, '{"partition":0,"start":0}\n{"partition":1,"start":0}\n']);
+  assert.match(
+    String((await run('topics', 'delete-records', 'orders', '--before', '9', '--yes'))[2]),
+    /OFFSET_OUT_OF_RANGE/,
+  );
   assert.equal((await run('topics', 'describe', 'nothing'))[0], 4);
   assert.equal((await run('consume', 'nothing'))[0], 4);
   assert.deepEqual(await run('groups', 'list'), [0, 'GROUP  STATE  TYPE  PROTOCOL\n', '']);

@@ -1,4 +1,4 @@
-/** `millrace topics`: list, create, describe, delete. */
+/** `millrace topics`: list, create, describe, alter, delete records, delete. */
 import { confirm, defineCommand, keyValue, outputFlag, wholeNumber, yesFlag } from '../command.ts';
 import { kafkaFlags, type KafkaOptions, withCluster } from '../kafka.ts';
 import { data, type Format, listText, note } from '../output.ts';
@@ -79,6 +79,68 @@ const describe = defineCommand<ListOptions>({
     }),
 });
 
+const alter = defineCommand<
+  KafkaOptions & {
+    readonly topicConfig?: readonly (readonly [string, string])[];
+    readonly reset?: readonly string[];
+  }
+>({
+  name: 'alter',
+  summary: 'set configs of a topic, or give them back to their defaults',
+  arguments: [['<topic>', 'its name']],
+  flags: [
+    ...kafkaFlags,
+    {
+      flags: '--topic-config <name=value>',
+      text: 'a topic config such as retention.ms=3600000',
+      parse: keyValue,
+      isList: true,
+    },
+    { flags: '--reset <name>', text: 'a config that goes back to its default', isList: true },
+  ],
+  examples: [
+    'millrace topics alter orders --topic-config retention.ms=86400000',
+    'millrace topics alter orders --reset retention.ms',
+  ],
+  run: ([topic]: readonly [string], { reset = [], topicConfig = [], ...options }) =>
+    withCluster(options, async cluster => {
+      const { Admin } = await import('../../client/index.ts');
+      await new Admin(cluster).alterConfigs(topic, new Map(topicConfig), reset);
+      note(`altered ${topic}`);
+    }),
+});
+
+const deleteRecords = defineCommand<
+  ListOptions & { readonly partition?: number; readonly before?: number; readonly yes?: boolean }
+>({
+  name: 'delete-records',
+  summary: 'delete the oldest records of a topic',
+  arguments: [['<topic>', 'its name']],
+  flags: [
+    ...kafkaFlags,
+    { flags: '-p, --partition <n>', text: 'only this partition', parse: wholeNumber(0) },
+    { flags: '--before <offset>', text: 'what lies before it; everything without', parse: wholeNumber(0) },
+    yesFlag,
+    outputFlag,
+  ],
+  examples: [
+    'millrace topics delete-records orders -p 0 --before 1000 --yes',
+    'millrace topics delete-records orders --yes',
+  ],
+  run: async ([topic]: readonly [string], options) => {
+    const { before, output, partition } = options;
+    const what = before === undefined ? 'all records' : `the records before offset ${before}`;
+    confirm(options.yes, `${what} of ${topic}${partition === undefined ? '' : `/${partition}`} go for good`);
+    await withCluster(options, async cluster => {
+      const { Admin } = await import('../../client/index.ts');
+      const { leaders } = await cluster.topic(topic);
+      const partitions = partition === undefined ? [...leaders.keys()] : [partition];
+      const rows = await new Admin(cluster).deleteRecords(topic, partitions, before ?? 'end');
+      data(listText(output, ['partition', 'start'], rows));
+    });
+  },
+});
+
 const remove = defineCommand<KafkaOptions & { readonly yes?: boolean }>({
   name: 'delete',
   summary: 'delete a topic and its records',
@@ -98,5 +160,5 @@ const remove = defineCommand<KafkaOptions & { readonly yes?: boolean }>({
 export default defineCommand<object>({
   name: 'topics',
   summary: 'topics of a cluster',
-  commands: [list, create, describe, remove],
+  commands: [list, create, describe, alter, deleteRecords, remove],
 });
