@@ -78,6 +78,8 @@ export class Transactions {
   private readonly log: Log;
   private readonly host: TransactionHost;
   private readonly known = new Map<string, Transaction>();
+  /** Those that commit offsets when they end: few of all that are known, and asked for with every OffsetFetch. */
+  private readonly withOffsets = new Set<Transaction>();
 
   constructor(io: Io, log: Log, host: TransactionHost, settings: TransactionSettings) {
     this.io = io;
@@ -86,7 +88,9 @@ export class Transactions {
     this.settings = settings;
     const tick = io.clock.monotonic();
     for (const [key, value] of log.states.entries(TRANSACTIONS)) {
-      this.known.set(key, Transaction.restore(key, value, tick));
+      const transaction = Transaction.restore(key, value, tick);
+      this.known.set(key, transaction);
+      if (transaction.offsets.size > 0) this.withOffsets.add(transaction);
     }
     this.checkLater();
   }
@@ -175,6 +179,7 @@ export class Transactions {
     return this.add(of, transaction => {
       transaction.groups.add(groupId);
       const undo = offsets.map(offset => transaction.addOffset({ ...offset, groupId }));
+      this.withOffsets.add(transaction);
       // What was refused is not committed by a later end.
       return isDurable => {
         if (!isDurable) for (const take of undo) take();
@@ -232,7 +237,7 @@ export class Transactions {
   /** True while a transaction that is open, or about to end, commits another offset for the place. */
   isPending(namespace: string, groupId: string, topic: string, partition: number): boolean {
     const key = JSON.stringify([groupId, topic, partition]);
-    for (const transaction of this.known.values()) {
+    for (const transaction of this.withOffsets) {
       if (transaction.namespace === namespace && transaction.offsets.has(key)) return true;
     }
     return false;
@@ -311,6 +316,7 @@ export class Transactions {
         transaction.ended = { ...producer, isCommit };
         transaction.before = undefined;
         transaction.clear();
+        this.withOffsets.delete(transaction);
       });
       if (isOpen) transaction.step(error === 'NONE' ? 'ended' : 'failed');
       transaction.flight = undefined;
